@@ -1,0 +1,15 @@
+# Each target is one script; `make help` lists them.
+.PHONY: help boot check patches lint clean
+
+help:
+	@scripts/help
+boot:
+	@scripts/boot
+check:
+	@scripts/check
+patches:
+	@scripts/make-patches
+lint:
+	@scripts/lint
+clean:
+	@scripts/clean
