@@ -13,6 +13,7 @@
  */
 //kbuild:lib-$(CONFIG_EARLYINIT) += bootargs.o
 //kbuild:lib-$(CONFIG_LUKSUNLOCK) += bootargs.o
+//kbuild:lib-$(CONFIG_PIVOTBOOT) += bootargs.o
 
 #include "earlyboot.h"
 

@@ -10,8 +10,10 @@
  */
 //kbuild:lib-$(CONFIG_EARLYINIT) += devspec.o
 //kbuild:lib-$(CONFIG_LUKSUNLOCK) += devspec.o
+//kbuild:lib-$(CONFIG_PIVOTBOOT) += devspec.o
 
 #include <linux/netlink.h>
+#include <sys/inotify.h>
 #include <sys/mount.h> /* BLKGETSIZE64 */
 #if !defined(BLKGETSIZE64)
 # define BLKGETSIZE64 _IOR(0x12,114,size_t)
@@ -64,8 +66,10 @@ bool FAST_FUNC devspec_is_device(const char *spec)
 	return kind != BY_PATH || is_prefixed_with(spec, "/dev/");
 }
 
-/* Reads /sys/class/block/NAME/FILE, without the newline; NULL: none. */
-static char *read_attr(const char *name, const char *file)
+/* Returns what /sys/class/block/NAME/FILE says, up to 4095 bytes, without the
+ * newline, allocated; NULL: it can't be read.
+ */
+char* FAST_FUNC devspec_attr(const char *name, const char *file)
 {
 	char *path = xasprintf("/sys/class/block/%s/%s", name, file);
 	size_t size = 4095;
@@ -79,7 +83,7 @@ static char *read_attr(const char *name, const char *file)
 
 static bool attr_is(const char *name, const char *file, const char *value)
 {
-	char *text = read_attr(name, file);
+	char *text = devspec_attr(name, file);
 	bool same = text && strcmp(text, value) == 0;
 
 	free(text);
@@ -89,7 +93,7 @@ static bool attr_is(const char *name, const char *file, const char *value)
 /* Whether the line KEY of the device's uevent file has VALUE */
 static bool uevent_is(const char *name, const char *key, const char *value)
 {
-	char *text = read_attr(name, "uevent");
+	char *text = devspec_attr(name, "uevent");
 	char *line, *next;
 	bool same = 0;
 
@@ -158,6 +162,20 @@ static void gpt_partuuid(int fd, unsigned n, unsigned block, char *uuid)
 		e[24], e[25], e[26], e[27], e[28], e[29], e[30], e[31]);
 }
 
+/* Whether the MBR is one that protects a GPT. In a hybrid one that entry may be
+ * any of the four.
+ */
+static bool protects_gpt(const uint8_t *mbr)
+{
+	unsigned at;
+
+	for (at = 450; at < 510; at += 16) {
+		if (mbr[at] == 0xee)
+			return 1;
+	}
+	return 0;
+}
+
 /* Kernels before 6.14 don't tell a partition's UUID by sysfs, so it is read
  * where they read it: the GPT entry, or the MBR's signature and the number.
  */
@@ -170,7 +188,7 @@ static bool partuuid_is(const char *name, const char *value)
 
 	if (uevent_is(name, "PARTUUID", value))
 		return 1;
-	number = read_attr(name, "partition");
+	number = devspec_attr(name, "partition");
 	if (!number)
 		return 0;
 	uuid[0] = '\0';
@@ -186,8 +204,8 @@ static bool partuuid_is(const char *name, const char *value)
 			if (read_at(fd, mbr, sizeof(mbr), 0)
 			 && mbr[510] == 0x55 && mbr[511] == 0xaa
 			) {
-				block = read_attr(bb_basename(disk), "queue/logical_block_size");
-				if (mbr[450] == 0xee)
+				block = devspec_attr(bb_basename(disk), "queue/logical_block_size");
+				if (protects_gpt(mbr))
 					gpt_partuuid(fd, atoi(number), block ? atoi(block) : 512, uuid);
 				else
 					sprintf(uuid, "%08x-%02x",
@@ -408,7 +426,7 @@ int FAST_FUNC devspec_open_uevents(void)
 bool FAST_FUNC devspec_read_uevents(int fd)
 {
 	char buf[8192 + 1];
-	struct sockaddr_nl from;
+	struct sockaddr_nl from = { .nl_pid = 1 }; /* nobody, until it is said */
 	bool block = 0;
 
 	for (;;) {
@@ -435,6 +453,73 @@ bool FAST_FUNC devspec_read_uevents(int fd)
 	}
 }
 
+/* --- waiting --- */
+
+/* One look for SPEC, in a child of its own: a disk that does not answer hangs
+ * its reader, and not who waits. What is found is read from the descriptor
+ * returned: the path, or '!' and the names of several. -1: *PID could not be
+ * started.
+ */
+static int start_look(const char *spec, pid_t *pid)
+{
+	int ends[2];
+
+	if (pipe(ends) != 0)
+		return -1;
+	*pid = fork();
+	if (*pid < 0) {
+		close(ends[0]);
+		close(ends[1]);
+		return -1;
+	}
+	if (*pid == 0) {
+		char *ambiguous;
+		char *path = devspec_find(spec, &ambiguous);
+
+		if (!path && ambiguous)
+			path = xasprintf("!%s", ambiguous);
+		if (path)
+			full_write(ends[1], path, strlen(path));
+		_exit(EXIT_SUCCESS);
+	}
+	close(ends[1]);
+	close_on_exec_on(ends[0]);
+	return ends[0];
+}
+
+/* Returns what the look has found, or NULL. */
+static char *end_look(int fd, pid_t pid)
+{
+	char buf[4096];
+	ssize_t n = full_read(fd, buf, sizeof(buf));
+
+	close(fd);
+	safe_waitpid(pid, NULL, 0);
+	return n > 0 ? xstrndup(buf, n) : NULL;
+}
+
+/* What user space makes, such as the link of a logical volume, has no kernel
+ * event of its own: the directories on the way to PATH are watched for it.
+ */
+static void watch_path(int notify, const char *path)
+{
+	char *dir = xstrdup(path), *slash;
+
+	while ((slash = strrchr(dir, '/')) != NULL) {
+		*slash = '\0';
+		inotify_add_watch(notify, slash == dir ? "/" : dir, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
+	}
+	free(dir);
+}
+
+static void drain(int fd)
+{
+	char buf[4096];
+
+	while (read(fd, buf, sizeof(buf)) > 0)
+		continue;
+}
+
 /* Waits until the device is there and returns its path, allocated. Says on
  * stderr that it waits for WHAT, and since when, first after two seconds.
  * With TIMEOUT_S (0: no limit) it returns NULL after as many seconds.
@@ -442,39 +527,60 @@ bool FAST_FUNC devspec_read_uevents(int fd)
  */
 char* FAST_FUNC devspec_wait(const char *spec, const char *what, unsigned timeout_s)
 {
-	struct pollfd pfd;
-	unsigned start = monotonic_sec(), said = 0;
-	/* What user space makes, such as a logical volume's name, comes a moment
-	 * behind the kernel's event: a path is looked at each second. */
-	bool by_path = (spec[0] == '/');
+	enum { UEVENT, NOTIFY, LOOK };
+	struct pollfd pfd[3];
+	unsigned start = monotonic_sec(), next_word = 2, waited;
+	bool again = 1; /* something came since the look began */
+	char *path = NULL;
+	pid_t pid = 0;
+	int i;
 
-	pfd.fd = devspec_open_uevents();
-	pfd.events = POLLIN;
+	/* before the first look, else what comes in between is lost */
+	pfd[UEVENT].fd = devspec_open_uevents();
+	pfd[NOTIFY].fd = spec[0] == '/' ? inotify_init1(IN_CLOEXEC | IN_NONBLOCK) : -1;
+	pfd[LOOK].fd = -1;
+	pfd[UEVENT].events = pfd[NOTIFY].events = pfd[LOOK].events = POLLIN;
 	for (;;) {
-		char *ambiguous;
-		char *path = devspec_find(spec, &ambiguous);
-		unsigned waited;
-
-		if (ambiguous)
-			bb_error_msg_and_die("%s '%s' fits both %s; name one by its /dev path or PARTUUID=",
-				what, spec, ambiguous);
-		if (path) {
-			close(pfd.fd);
-			return path;
+		if (again && pfd[LOOK].fd < 0) {
+			if (pfd[NOTIFY].fd >= 0)
+				watch_path(pfd[NOTIFY].fd, spec);
+			pfd[LOOK].fd = start_look(spec, &pid);
+			again = pfd[LOOK].fd < 0;
 		}
-		do {
-			waited = monotonic_sec() - start;
-			if (timeout_s && waited >= timeout_s) {
-				close(pfd.fd);
-				return NULL;
+		/* the second is the pace of the words below */
+		if (safe_poll(pfd, 3, 1000) > 0) {
+			if (pfd[UEVENT].revents && devspec_read_uevents(pfd[UEVENT].fd))
+				again = 1;
+			if (pfd[NOTIFY].revents) {
+				drain(pfd[NOTIFY].fd);
+				again = 1;
 			}
-			if (waited >= 2 && (!said || waited - said >= 30)) {
-				said = waited;
-				bb_error_msg("waiting for %s '%s', %u seconds so far", what, spec, waited);
+			if (pfd[LOOK].revents) {
+				path = end_look(pfd[LOOK].fd, pid);
+				pfd[LOOK].fd = -1;
 			}
-			/* the second is the pace of the words above; the device is
-			 * looked for when the kernel says that something came */
-		} while ((safe_poll(&pfd, 1, 1000) <= 0 || !devspec_read_uevents(pfd.fd))
-			&& !by_path && pfd.fd >= 0);
+		}
+		if (path)
+			break;
+		/* a kernel that tells nothing is asked */
+		if (pfd[UEVENT].fd < 0 || (spec[0] == '/' && pfd[NOTIFY].fd < 0))
+			again = 1;
+		waited = monotonic_sec() - start;
+		if (timeout_s && waited >= timeout_s)
+			break;
+		if (waited >= next_word) {
+			next_word = waited < 30 ? 30 : waited + 30;
+			bb_error_msg(pfd[LOOK].fd < 0 ? "waiting for %s '%s', %u seconds so far"
+				: "waiting for %s '%s', %u seconds so far; a disk does not answer",
+				what, spec, waited);
+		}
 	}
+	for (i = 0; i < 3; i++) {
+		if (pfd[i].fd >= 0)
+			close(pfd[i].fd);
+	}
+	if (path && path[0] == '!')
+		bb_error_msg_and_die("%s '%s' fits both %s; name one by its /dev path or PARTUUID=",
+			what, spec, path + 1);
+	return path;
 }

@@ -33,3 +33,25 @@ bool FAST_FUNC mounted_at(const char *point)
 	endmntent(f);
 	return yes;
 }
+
+/* Whether the root is the kernel's own first one, in memory, with what it has
+ * unpacked from an initramfs: it has this type in the table, whatever it is
+ * made of. Wants /proc: without, it is 0.
+ */
+bool FAST_FUNC on_rootfs(void)
+{
+	struct mntent m;
+	char buf[4096];
+	bool yes = 0;
+	FILE *f = setmntent("/proc/self/mounts", "r");
+
+	if (!f)
+		return 0;
+	/* the last one at "/" is the root */
+	while (getmntent_r(f, &m, buf, sizeof(buf))) {
+		if (LONE_CHAR(m.mnt_dir, '/'))
+			yes = strcmp(m.mnt_type, "rootfs") == 0;
+	}
+	endmntent(f);
+	return yes;
+}

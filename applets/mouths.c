@@ -10,6 +10,7 @@
 //kbuild:lib-$(CONFIG_EARLYINIT) += mouths.o
 //kbuild:lib-$(CONFIG_LUKSUNLOCK) += mouths.o
 
+#include <sys/inotify.h>
 #include <sys/un.h>
 #include "earlyboot.h"
 
@@ -18,9 +19,19 @@ enum {
 	REDRAW_MS = 300,        /* kernel messages come in bursts */
 	REOPEN_MS = 1000,
 	MAX_EOFS = 100,         /* a terminal that only ever ends is opened anew */
+	WRONG_MS = 1000,        /* pause after a wrong answer; it doubles up to */
+	MAX_WRONG_MS = 30000,
+	SAY_PAUSE_MS = 4000,    /* a shorter one needs no word */
+	TALK_MS = 100,          /* pause after a packet that is no answer */
+	FIXED_FDS = 4,          /* what is polled beside the mouths */
 };
 
 static smallint got_child, got_end;
+
+static bool is_due(unsigned when_ms)
+{
+	return when_ms && (int)(when_ms - (unsigned)monotonic_ms()) <= 0;
+}
 
 static void on_signal(int sig)
 {
@@ -58,11 +69,8 @@ llist_t* FAST_FUNC mouths_console_names(void)
  */
 static void set_terminal(struct mouths *q, struct mouth *m)
 {
-	struct termios t;
+	struct termios t = m->old_termios;
 
-	if (tcgetattr(m->fd, &m->old_termios) != 0)
-		return;
-	t = m->old_termios;
 	t.c_iflag &= ~(IGNCR | INLCR | ISTRIP | IXON | IXOFF);
 	t.c_iflag |= ICRNL;
 #ifdef IUTF8
@@ -70,12 +78,17 @@ static void set_terminal(struct mouths *q, struct mouth *m)
 #endif
 	t.c_oflag |= OPOST | ONLCR;
 	t.c_lflag |= ICANON | ISIG | IEXTEN;
+	t.c_cc[VEOF] = 'D' - '@'; /* earlyinit takes it from the console */
 	t.c_lflag &= ~(ECHO | ECHOE | ECHOK | ECHONL | NOFLSH | TOSTOP);
 	if (q->echo)
 		t.c_lflag |= ECHO | ECHOE | ECHOK;
-	/* What was typed before the question is no answer to it. Not TCSAFLUSH:
-	 * that waits until the output is out, on a held serial line for ever. */
-	tcflush(m->fd, TCIFLUSH);
+	if (q->on_key) {
+		t.c_lflag &= ~(ICANON | ISIG | ECHO);
+		t.c_cc[VMIN] = 1;
+		t.c_cc[VTIME] = 0;
+	}
+	/* Not TCSAFLUSH: that waits until the output is out, on a held serial
+	 * line for ever. */
 	tcsetattr(m->fd, TCSANOW, &t);
 }
 
@@ -92,12 +105,38 @@ static struct mouth *add_mouth(struct mouths *q, int fd, char *name)
 	return m;
 }
 
+static void put(struct mouth *m, const char *text)
+{
+	full_write(m->fd, text, strlen(text));
+}
+
+/* Throws away what was typed when it was no answer. tcflush() alone leaves it in
+ * the kernel's buffer, for as long as the console is open: that is zeroed behind
+ * a reader only. Of a line without an end there is no reader.
+ */
+static void discard_typed(struct mouth *m)
+{
+	unsigned lines = 100; /* not for ever: a loop-back line sends on and on */
+
+	do
+		secret_wipe(m->answer);
+	while (lines-- && read(m->fd, m->answer->data, m->answer->size) > 0);
+	secret_wipe(m->answer);
+	m->too_long = 0;
+	tcflush(m->fd, TCIFLUSH);
+}
+
 static void add_terminal(struct mouths *q, int fd, const char *tty)
 {
 	struct mouth *m = add_mouth(q, fd, xasprintf("console %s", tty));
 
 	m->answer = secret_new(TYPED_PAGE);
-	set_terminal(q, m);
+	if (tcgetattr(fd, &m->old_termios) == 0)
+		set_terminal(q, m);
+	/* What was typed before the question is no answer to it */
+	discard_typed(m);
+	if (q->note)
+		put(m, q->note);
 }
 
 static struct mouth *find_mouth(struct mouths *q, const char *name)
@@ -176,36 +215,54 @@ static void send_packet(struct mouth *m, char kind, const char *text)
 		shutdown(m->fd, SHUT_RDWR);
 }
 
-static void put(struct mouth *m, const char *text)
+/* Leaves the line on which a question or dots stand. */
+static void end_line(struct mouth *m)
 {
-	full_write(m->fd, text, strlen(text));
+	if ((m->drawn || m->dotted) && !m->remote)
+		put(m, "\n");
+	m->drawn = m->dotted = 0;
 }
 
 static void draw(struct mouths *q, struct mouth *m)
 {
-	if (!q->question || m->busy)
+	if (!q->question || m->busy || m->pause_ms)
 		return;
+	if (m->dotted)
+		end_line(m);
 	if (m->remote) {
 		char *text = xasprintf("%c%s", q->echo ? '+' : '-', q->question);
 		send_packet(m, MSG_QUESTION, text);
 		free(text);
 	} else {
-		put(m, q->question);
+		put(m, q->console_question ? q->console_question : q->question);
 	}
 	m->drawn = 1;
 }
 
 static void tell(struct mouth *m, const char *line)
 {
+	end_line(m);
 	if (m->remote) {
 		send_packet(m, MSG_TEXT, line);
 	} else {
-		if (m->drawn)
-			put(m, "\n");
 		put(m, line);
 		put(m, "\n");
 	}
-	m->drawn = 0;
+}
+
+/* A sign of life, to be given each second while a key is derived: at terminals
+ * where no question stands.
+ */
+void FAST_FUNC mouths_dot(struct mouths *q)
+{
+	struct mouth *m;
+
+	for (m = q->list; m; m = m->next) {
+		if (m->remote || m->drawn)
+			continue;
+		put(m, ".");
+		m->dotted = 1;
+	}
 }
 
 /* Asks QUESTION (copied) at every mouth, in place of the one before it; with
@@ -214,6 +271,7 @@ static void tell(struct mouth *m, const char *line)
 void FAST_FUNC mouths_ask(struct mouths *q, const char *question)
 {
 	bool same = question && q->question && strcmp(question, q->question) == 0;
+	bool first = question && !q->question;
 	struct mouth *m;
 
 	if (!same) {
@@ -223,9 +281,12 @@ void FAST_FUNC mouths_ask(struct mouths *q, const char *question)
 	for (m = q->list; m; m = m->next) {
 		if (same && m->drawn)
 			continue;
-		if (m->drawn && !m->remote)
-			put(m, "\n");
-		m->drawn = 0;
+		/* dots stay until there is something to say below them */
+		if (m->drawn)
+			end_line(m);
+		/* what was typed before is no answer */
+		if (first && !m->remote && !m->busy)
+			discard_typed(m);
 		draw(q, m);
 	}
 }
@@ -254,12 +315,37 @@ void FAST_FUNC mouths_say(struct mouths *q, int what, struct mouth *but, const c
 	free(line);
 }
 
-/* The answer of M was tried: says LINE (or NULL) there and asks again. A
- * session whose standard input was the key is done, with STATUS.
+static void pause_mouth(struct mouth *m, unsigned ms)
+{
+	m->pause_ms = ((unsigned)monotonic_ms() + ms) | 1;
+}
+
+/* The pause that follows a wrong answer: who guesses, or a serial line whose
+ * other end sends back what it gets, keeps the processor from nobody. Returns
+ * its length in ms.
+ */
+static unsigned pause_for_wrong(struct mouth *m)
+{
+	unsigned ms = MAX_WRONG_MS;
+
+	if (m->wrong < 5)
+		ms = WRONG_MS << m->wrong++;
+	pause_mouth(m, ms);
+	return ms;
+}
+
+/* The answer of M was tried: says LINE (or NULL) there and asks again; where
+ * STATUS is 2, it was wrong, after a pause. A session whose standard input was
+ * the key is done, with STATUS.
  */
 void FAST_FUNC mouths_reply(struct mouths *q, struct mouth *m, int status, const char *line)
 {
 	secret_wipe(m->answer);
+	if (m->piped && status == 0) {
+		/* It stays busy, and hears what remains when that is known */
+		m->leaving = 1;
+		return;
+	}
 	m->busy = 0;
 	if (m->piped) {
 		char *last = xasprintf("%c%s", '0' + status, line ? line : "");
@@ -267,10 +353,166 @@ void FAST_FUNC mouths_reply(struct mouths *q, struct mouth *m, int status, const
 		free(last);
 		return;
 	}
-	if (line)
-		tell(m, line);
+	if (status == 2) {
+		unsigned ms = pause_for_wrong(m);
+		char *longer = xasprintf("%s; the next try in %u seconds", line, ms / 1000);
+
+		tell(m, ms < SAY_PAUSE_MS ? line : longer);
+		free(longer);
+	} else {
+		m->wrong = 0;
+		if (line)
+			tell(m, line);
+	}
 	if (!m->remote)
-		tcflush(m->fd, TCIFLUSH);
+		discard_typed(m);
+	draw(q, m);
+}
+
+/* Listens again to those whose pause is over. */
+static void end_pauses(struct mouths *q)
+{
+	struct mouth *m;
+
+	for (m = q->list; m; m = m->next) {
+		if (!is_due(m->pause_ms))
+			continue;
+		m->pause_ms = 0;
+		/* as before the first question: nobody could see that this was
+		 * no time to type */
+		if (!m->remote)
+			discard_typed(m);
+		draw(q, m);
+	}
+}
+
+/* --- what the consoles are told of the network --- */
+
+/* Returns what fragments have written, whole lines of it, allocated; or NULL.
+ * Some of it came from a DHCP server: no control characters.
+ */
+static char *read_note(void)
+{
+	size_t size = MOUTH_MAX_NOTE;
+	char *text = xmalloc_open_read_close(LUKSUNLOCK_NOTE, &size);
+	char *p;
+
+	if (!text)
+		return NULL;
+	p = strrchr(text, '\n');
+	p = p ? p + 1 : text;
+	*p = '\0';
+	for (p = text; *p; p++) {
+		if ((*p < ' ' || *p > '~') && *p != '\n')
+			*p = '?';
+	}
+	return text;
+}
+
+/* Shows at every console what the note has more than the last time: on a
+ * machine that nobody can log in to yet this is where its address and the
+ * fingerprint of its SSH server are to be seen.
+ */
+static void show_note(struct mouths *q)
+{
+	char *text = read_note();
+	unsigned shown = q->note ? strlen(q->note) : 0;
+	struct mouth *m;
+
+	if (!text || strlen(text) <= shown) {
+		free(text);
+		return;
+	}
+	free(q->note);
+	q->note = text;
+	for (m = q->list; m; m = m->next) {
+		if (m->remote)
+			continue;
+		end_line(m);
+		put(m, text + shown);
+		draw(q, m);
+	}
+}
+
+static void watch_note(struct mouths *q)
+{
+	q->note_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	/* the watch first, then the look */
+	if (q->note_fd >= 0)
+		inotify_add_watch(q->note_fd, LUKSUNLOCK_DIR, IN_CLOSE_WRITE | IN_MOVED_TO | IN_ONLYDIR);
+	show_note(q);
+}
+
+static void serve_note(struct mouths *q)
+{
+	char events[4096];
+
+	while (read(q->note_fd, events, sizeof(events)) > 0)
+		continue;
+	show_note(q);
+}
+
+/* --- keys, and terminals that are lent --- */
+
+/* With HOOK, it is called for each key at a terminal and each Enter in a
+ * session, without waiting for a line; letters so typed begin the line to come.
+ * With NULL, lines come again.
+ */
+void FAST_FUNC mouths_take_keys(struct mouths *q, void (*hook)(struct mouths *q, struct mouth *m))
+{
+	struct mouth *m;
+
+	q->on_key = hook;
+	for (m = q->list; m; m = m->next) {
+		if (!m->remote && !m->busy)
+			set_terminal(q, m);
+	}
+}
+
+/* N bytes came at the end of M's line, while keys are taken. */
+static void take_keys(struct mouths *q, struct mouth *m, unsigned n)
+{
+	struct secret *s = m->answer;
+	unsigned letters = 0;
+	bool enter;
+
+	while (letters < n && s->data[s->len + letters] >= ' ' && s->data[s->len + letters] <= '~')
+		letters++;
+	enter = letters < n && s->data[s->len + letters] == '\n';
+	/* an arrow key sends letters too */
+	if (letters == n || enter)
+		s->len += letters;
+	q->on_key(q, m);
+	if (!s->len)
+		return;
+	/* in the place of the echo that there was not */
+	full_write(m->fd, s->data, s->len);
+	if (enter) {
+		put(m, "\n");
+		m->drawn = 0;
+		m->busy = 1;
+		q->on_answer(q, m);
+	}
+}
+
+/* Gives the terminal M its old state, for another process to use. It is not
+ * read before mouths_take_back().
+ */
+void FAST_FUNC mouths_lend(struct mouths *q UNUSED_PARAM, struct mouth *m)
+{
+	secret_wipe(m->answer);
+	m->busy = 1;
+	m->drawn = 0;
+	tcsetattr(m->fd, TCSANOW, &m->old_termios);
+}
+
+/* Asks at M again, whose other user is gone. */
+void FAST_FUNC mouths_take_back(struct mouths *q, struct mouth *m)
+{
+	m->lent_to = 0;
+	m->busy = 0;
+	set_terminal(q, m);
+	discard_typed(m);
 	draw(q, m);
 }
 
@@ -301,12 +543,77 @@ static void send_page(struct mouth *m)
 		shutdown(m->fd, SHUT_RDWR);
 }
 
+static bool same_client(const struct mouth *a, const struct mouth *b)
+{
+	if (!a->remote || !b->remote)
+		return a == b;
+	/* those that never said who they are count as one */
+	return a->named == b->named && (!a->named || strcmp(a->name, b->name) == 0);
+}
+
+/* Returns how many of QUEUE up to its item END (NULL: all) the client of M has. */
+static unsigned count_queued(llist_t *queue, llist_t *end, const struct mouth *m)
+{
+	unsigned n = 0;
+
+	for (; queue != end; queue = queue->link)
+		n += same_client(m, (struct mouth *)queue->data);
+	return n;
+}
+
+/* Puts M into QUEUE, the mouths whose answers wait: behind the first answer of
+ * each client, but before what others have more than it. So who opens many
+ * sessions, and is wrong in all, makes nobody wait longer than with one.
+ */
+void FAST_FUNC mouths_queue(llist_t **queue, struct mouth *m)
+{
+	unsigned mine = count_queued(*queue, NULL, m);
+	llist_t **l = queue;
+
+	while (*l && count_queued(*queue, *l, (struct mouth *)(*l)->data) <= mine)
+		l = &(*l)->link;
+	llist_add_to(l, m);
+}
+
+static unsigned count_sessions(struct mouths *q, const struct mouth *like)
+{
+	struct mouth *m;
+	unsigned n = 0;
+
+	for (m = q->list; m; m = m->next)
+		n += m->remote && (!like || same_client(m, like));
+	return n;
+}
+
+/* Returns the session that makes room for a new one: the oldest of the client
+ * that has the most. So who opens too many closes his own, and locks out
+ * nobody. One whose answer is being tried stays; NULL: all are such.
+ */
+static struct mouth *find_surplus(struct mouths *q)
+{
+	struct mouth *m, *found = NULL;
+	unsigned most = 0;
+
+	for (m = q->list; m; m = m->next) {
+		unsigned n;
+
+		if (!m->remote || m->busy)
+			continue;
+		n = count_sessions(q, m);
+		if (n > most) {
+			most = n;
+			found = m;
+		}
+	}
+	return found;
+}
+
 static void accept_session(struct mouths *q)
 {
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
-	struct mouth *m;
-	unsigned sessions = 0;
+	struct mouth *m, *surplus = NULL;
+	bool full;
 	int fd = accept4(q->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd < 0)
@@ -316,14 +623,19 @@ static void accept_session(struct mouths *q)
 		close(fd);
 		return;
 	}
-	for (m = q->list; m; m = m->next)
-		sessions += m->remote;
+	full = count_sessions(q, NULL) >= MOUTH_MAX_REMOTE;
+	if (full)
+		surplus = find_surplus(q);
 	m = add_mouth(q, fd, xasprintf("session %u", (unsigned)peer.pid));
 	m->remote = 1;
-	if (sessions >= MOUTH_MAX_REMOTE) {
+	if (full && !surplus) {
 		send_packet(m, MSG_DONE, "1too many sessions wait at this question");
 		drop_mouth(q, m);
 		return;
+	}
+	if (surplus) {
+		send_packet(surplus, MSG_DONE, "1too many sessions wait at this question; this one made room for a newer one");
+		drop_mouth(q, surplus);
 	}
 	m->page = secret_new_passable(MOUTH_MAX_PIPED);
 	if (!m->page) {
@@ -370,10 +682,13 @@ static int take_answer(struct mouths *q, struct mouth *m, uint32_t len, bool pip
 		len = 0;
 	}
 	secret_wipe(m->page);
-	if (len)
+	if (len) {
 		q->on_answer(q, m);
-	else if (fits && piped)
+		return 1;
+	}
+	if (fits && piped)
 		send_packet(m, MSG_DONE, "1nothing is asked at this moment; try again");
+	pause_mouth(m, TALK_MS);
 	return fits;
 }
 
@@ -390,10 +705,16 @@ static int read_session(struct mouths *q, struct mouth *m)
 		return 0;
 	switch (packet[0]) {
 	case MSG_NAME:
+		/* once; who says it all day is heard ten times a second */
+		if (m->named)
+			pause_mouth(m, TALK_MS);
 		take_name(m, packet + 1, n - 1);
 		return 1;
 	case MSG_AGAIN:
-		draw(q, m);
+		if (q->on_key)
+			q->on_key(q, m);
+		/* it is drawn behind the pause */
+		pause_mouth(m, TALK_MS);
 		return 1;
 	case MSG_ANSWER:
 	case MSG_KEY:
@@ -420,6 +741,10 @@ static int read_terminal(struct mouths *q, struct mouth *m, int hangup)
 		return !hangup && ++m->eofs < MAX_EOFS;
 	}
 	m->eofs = 0;
+	if (q->on_key) {
+		take_keys(q, m, n);
+		return 1;
+	}
 	s->len += n;
 	if (s->data[s->len - 1] != '\n') {
 		/* Ctrl-D behind text: the rest of the line is still to come */
@@ -432,7 +757,7 @@ static int read_terminal(struct mouths *q, struct mouth *m, int hangup)
 	s->data[--s->len] = '\0';
 	if (!q->echo)
 		put(m, "\n");
-	m->drawn = 0;
+	m->drawn = m->dotted = 0;
 	if (m->too_long || s->len > MOUTH_MAX_TYPED) {
 		m->too_long = 0;
 		secret_wipe(s);
@@ -515,7 +840,8 @@ static int open_socket(bool optional)
 	memset(&addr, 0, sizeof(addr));
 	addr.sun_family = AF_UNIX;
 	strcpy(addr.sun_path, LUKSUNLOCK_SOCKET);
-	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0) {
+	/* EAGAIN: it listens, and has much to do */
+	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 || errno == EAGAIN) {
 		if (!optional)
 			bb_simple_error_msg_and_die("another luksunlock asks already; 'luksunlock -r' joins it");
 		close(fd);
@@ -578,7 +904,7 @@ void FAST_FUNC mouths_open(struct mouths *q)
 
 	dying = q;
 	secret_guard_process(restore_dying);
-	q->listen_fd = q->kmsg_fd = -1;
+	q->listen_fd = q->kmsg_fd = q->note_fd = -1;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
@@ -600,6 +926,7 @@ void FAST_FUNC mouths_open(struct mouths *q)
 	if (q->kmsg_fd >= 0)
 		lseek(q->kmsg_fd, 0, SEEK_END);
 	add_consoles(q);
+	watch_note(q);
 }
 
 static void serve_signals(struct mouths *q)
@@ -644,12 +971,14 @@ static void serve_mouths(struct mouths *q, struct pollfd *pfd)
 	}
 }
 
-/* The socket, the events and the kernel log, then the mouths in their order */
+/* The socket, the events, the kernel log and the note, then the mouths in
+ * their order
+ */
 static unsigned fill_poll(struct mouths *q, struct pollfd **pfds)
 {
 	struct mouth *m;
 	struct pollfd *pfd;
-	unsigned n = 3;
+	unsigned n = FIXED_FDS;
 
 	for (m = q->list; m; m = m->next)
 		n++;
@@ -657,22 +986,20 @@ static unsigned fill_poll(struct mouths *q, struct pollfd **pfds)
 	pfd[0].fd = q->listen_fd;
 	pfd[1].fd = q->uevent_fd > 0 ? q->uevent_fd : -1;
 	pfd[2].fd = q->kmsg_fd;
-	pfd[0].events = pfd[1].events = pfd[2].events = POLLIN;
-	pfd += 3;
+	pfd[3].fd = q->note_fd;
+	pfd[0].events = pfd[1].events = pfd[2].events = pfd[3].events = POLLIN;
+	pfd += FIXED_FDS;
 	for (m = q->list; m; m = m->next) {
+		bool deaf = m->busy || m->pause_ms;
+
 		/* A busy terminal is not read; a busy session's hangup is wanted */
-		if (m->busy && !m->remote)
+		if (deaf && !m->remote)
 			continue;
 		pfd->fd = m->fd;
-		pfd->events = m->busy ? 0 : POLLIN;
+		pfd->events = deaf ? 0 : POLLIN;
 		pfd++;
 	}
 	return pfd - *pfds;
-}
-
-static bool is_due(unsigned when_ms)
-{
-	return when_ms && (int)(when_ms - (unsigned)monotonic_ms()) <= 0;
 }
 
 static int sooner(int timeout, unsigned when_ms)
@@ -688,9 +1015,34 @@ static int sooner(int timeout, unsigned when_ms)
 
 static int next_timeout(struct mouths *q)
 {
-	int tick = q->on_tick ? q->on_tick(q) : -1;
+	int timeout = q->on_tick ? q->on_tick(q) : -1;
+	struct mouth *m;
 
-	return sooner(sooner(tick, q->redraw_ms), q->reopen_ms);
+	timeout = sooner(sooner(timeout, q->redraw_ms), q->reopen_ms);
+	for (m = q->list; m; m = m->next)
+		timeout = sooner(timeout, m->pause_ms);
+	return timeout;
+}
+
+/* Tells those whose key has opened something, and that have nothing else to
+ * say, what it has not opened.
+ */
+static void end_leaving(struct mouths *q)
+{
+	struct mouth *m, *next;
+
+	for (m = q->list; m; m = next) {
+		char *last;
+
+		next = m->next;
+		if (!m->leaving)
+			continue;
+		last = q->question ? xasprintf("0it is not all yet; asked now: %s", q->question)
+			: xstrdup("0it is not all yet; the machine waits for more");
+		send_packet(m, MSG_DONE, last);
+		free(last);
+		drop_mouth(q, m);
+	}
 }
 
 /* Serves mouths, children and events until a hook sets Q->END. */
@@ -702,8 +1054,9 @@ void FAST_FUNC mouths_run(struct mouths *q)
 	while (!q->end) {
 		struct pollfd *pfds;
 		struct timespec ts;
-		unsigned n = fill_poll(q, &pfds);
+		/* before the poll is filled: the hook may change what is polled */
 		int timeout = next_timeout(q);
+		unsigned n = fill_poll(q, &pfds);
 		int ready;
 
 		ts.tv_sec = timeout / 1000;
@@ -712,7 +1065,7 @@ void FAST_FUNC mouths_run(struct mouths *q)
 		serve_signals(q);
 		if (ready > 0) {
 			if (!q->end)
-				serve_mouths(q, pfds + 3);
+				serve_mouths(q, pfds + FIXED_FDS);
 			if (pfds[2].revents && kernel_spoke(q->kmsg_fd) && !q->redraw_ms)
 				q->redraw_ms = ((unsigned)monotonic_ms() + REDRAW_MS) | 1;
 			if (pfds[1].revents) {
@@ -723,9 +1076,14 @@ void FAST_FUNC mouths_run(struct mouths *q)
 				if (block && !q->end)
 					q->on_uevent(q);
 			}
+			if (pfds[3].revents)
+				serve_note(q);
 			if (pfds[0].revents && !q->end)
 				accept_session(q);
 		}
+		if (!q->end)
+			end_leaving(q);
+		end_pauses(q);
 		if (is_due(q->redraw_ms))
 			redraw_all(q);
 		if (is_due(q->reopen_ms)) {
@@ -738,31 +1096,41 @@ void FAST_FUNC mouths_run(struct mouths *q)
 	}
 }
 
-/* Ends the question: sessions get LAST_LINE and exit with STATUS, terminals
- * get back their state, secrets are wiped.
+/* Ends the question: sessions get LAST_LINE; they exit where STATUS is 0, and
+ * wait for the next question where it is not. Terminals get back their state,
+ * secrets are wiped.
  */
 void FAST_FUNC mouths_close(struct mouths *q, int status, const char *last_line)
 {
 	char *last = xasprintf("%c%s", '0' + status, last_line);
 	struct mouth *m;
 
+	/* first: who hears that there is a next question must not join this one */
+	if (q->listen_fd >= 0) {
+		unlink(LUKSUNLOCK_SOCKET);
+		close(q->listen_fd);
+	}
 	for (m = q->list; m; m = m->next) {
-		if (m->remote)
-			send_packet(m, MSG_DONE, last);
-		else if (m->drawn)
-			put(m, "\n");
+		if (m->leaving) {
+			char *own = xasprintf("0%s", last_line);
+
+			send_packet(m, MSG_DONE, own);
+			free(own);
+		} else if (m->remote)
+			send_packet(m, status ? MSG_NEXT : MSG_DONE, last);
+		else
+			end_line(m);
 	}
 	free(last);
 	restore_terminals(q);
 	q->on_gone = NULL;
 	while (q->list)
 		drop_mouth(q, q->list);
-	if (q->listen_fd >= 0) {
-		unlink(LUKSUNLOCK_SOCKET);
-		close(q->listen_fd);
-	}
 	if (q->kmsg_fd >= 0)
 		close(q->kmsg_fd);
+	if (q->note_fd >= 0)
+		close(q->note_fd);
+	free(q->note);
 	dying = NULL;
 }
 
@@ -775,9 +1143,21 @@ static void take_choice(struct mouths *q, struct mouth *m)
 	/* of echo */
 	if (m->piped && copy->len && copy->data[copy->len - 1] == '\n')
 		copy->len--;
-	secret_wipe(m->answer);
+	mouths_ask(q, NULL);
+	mouths_reply(q, m, 0, NULL);
 	q->user = copy;
 	q->end = 1;
+}
+
+static struct secret *choose(struct mouths *q, const char *question)
+{
+	q->on_answer = take_choice;
+	mouths_open(q);
+	mouths_ask(q, question);
+	mouths_run(q);
+	/* A session stays: the answer may lead to the next question */
+	mouths_close(q, 1, "answered");
+	return q->user;
 }
 
 /* Asks QUESTION at every mouth and returns the first answer that is not
@@ -790,10 +1170,15 @@ struct secret* FAST_FUNC mouths_choose(const char *question, bool echo)
 	memset(&q, 0, sizeof(q));
 	q.echo = echo;
 	q.socket_optional = 1;
-	q.on_answer = take_choice;
-	mouths_open(&q);
-	mouths_ask(&q, question);
-	mouths_run(&q);
-	mouths_close(&q, 0, "answered");
-	return q.user;
+	return choose(&q, question);
+}
+
+/* As mouths_choose(), on standard input's terminal alone and without echo. */
+struct secret* FAST_FUNC mouths_choose_here(const char *question)
+{
+	struct mouths q;
+
+	memset(&q, 0, sizeof(q));
+	q.own_terminal = 1;
+	return choose(&q, question);
 }

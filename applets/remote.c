@@ -16,11 +16,16 @@
 
 struct remote {
 	int fd;
-	char *page;             /* shared with the owner */
-	unsigned len;           /* of what is typed there, without an end yet */
+	struct secret *page;    /* shared with the owner; NULL: not joined yet */
+	struct secret *key;     /* standard input, where that is no terminal */
+	unsigned len;           /* of what is typed in PAGE, without an end yet */
 	bool terminal;
 	bool echo;
 	bool asked;             /* an answer may be given now */
+	bool drawn;             /* the question stands on the last line */
+	bool ended;             /* KEY is whole */
+	bool sent;              /* and the owner has it */
+	bool over;              /* that question is; another may come */
 	struct termios old_termios;
 };
 
@@ -46,11 +51,27 @@ static int try_connect(void)
 	return -1;
 }
 
-/* Waits for the question to come. Returns -1 where it is over already. */
-static int wait_for_owner(void)
+/* Waits for events at the N of PFD, which the caller has filled but for the last.
+ * That one is standard output: where its reader is gone, so is the client,
+ * and the process ends. A terminal sends SIGHUP; a pipe that nobody reads
+ * shows itself to those alone who write, or look.
+ */
+static void wait_for_event(struct pollfd *pfd, unsigned n)
+{
+	pfd[n - 1].fd = STDOUT_FILENO;
+	pfd[n - 1].events = 0;
+	if (safe_poll(pfd, n, -1) < 0)
+		bb_simple_perror_msg_and_die("poll");
+	if (pfd[n - 1].revents & (POLLERR | POLLHUP))
+		xfunc_die();
+}
+
+/* Waits for the question to come. Returns -1 where nothing is asked any more. */
+static int wait_for_owner(bool again)
 {
 	char events[4096];
-	int notify = inotify_init1(IN_CLOEXEC);
+	int notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	struct pollfd pfd[2];
 	bool said = 0;
 	int fd;
 
@@ -63,16 +84,36 @@ static int wait_for_owner(void)
 			break;
 		if (!said) {
 			said = 1;
-			bb_simple_error_msg("the machine does not ask yet; waiting");
+			bb_simple_error_msg(again ? "waiting for what is asked next"
+				: "the machine does not ask yet; waiting");
 		}
-		if (notify < 0)
+		if (notify < 0) {
 			sleep1(); /* a kernel without inotify */
-		else
-			safe_read(notify, events, sizeof(events));
+			continue;
+		}
+		pfd[0].fd = notify;
+		pfd[0].events = POLLIN;
+		wait_for_event(pfd, 2);
+		while (read(notify, events, sizeof(events)) > 0)
+			continue;
 	}
 	if (notify >= 0)
 		close(notify);
 	return fd;
+}
+
+static void show(const char *text)
+{
+	full_write(STDOUT_FILENO, text, strlen(text));
+}
+
+static void show_line(struct remote *r, const char *line)
+{
+	if (r->drawn)
+		show("\n");
+	r->drawn = 0;
+	show(line);
+	show("\n");
 }
 
 static void send_text(struct remote *r, char kind, const void *data, unsigned len)
@@ -126,29 +167,48 @@ static void take_page(struct remote *r, struct msghdr *msg)
 	if (!c || c->cmsg_type != SCM_RIGHTS)
 		bb_simple_error_msg_and_die("luksunlock sent no page");
 	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	r->len = 0;
 	r->page = secret_map(fd, MOUTH_MAX_PIPED);
 	if (!r->page)
 		bb_simple_perror_msg_and_die("can't map the page of luksunlock");
 }
 
-/* All of standard input is the key, byte for byte. */
-static void send_stdin(struct remote *r)
+/* All of standard input is the key, byte for byte. It is read as it comes, not
+ * waited for: the question may be over before.
+ */
+static void read_stdin(struct remote *r)
 {
-	ssize_t n = full_read(STDIN_FILENO, r->page, MOUTH_MAX_PIPED);
-	uint32_t len = n;
-	char more;
+	struct secret *key = r->key;
+	ssize_t n = read(STDIN_FILENO, key->data + key->len, key->size - key->len);
 
-	if (n == MOUTH_MAX_PIPED && safe_read(STDIN_FILENO, &more, 1) > 0)
-		bb_simple_error_msg_and_die("the key on standard input is over the limit of 64 KiB");
-	if (n <= 0)
+	if (n < 0 && errno == EINTR)
+		return;
+	if (n > 0) {
+		key->len += n;
+		if (key->len > MOUTH_MAX_PIPED)
+			bb_simple_error_msg_and_die("the key on standard input is over the limit of 64 KiB");
+		return;
+	}
+	if (!key->len)
 		bb_simple_error_msg_and_die("no key on standard input");
+	r->ended = 1;
+}
+
+static void send_key(struct remote *r)
+{
+	uint32_t len = r->key->len;
+
+	memcpy(r->page->data, r->key->data, len);
+	secret_wipe(r->key);
 	r->asked = 0;
+	r->sent = 1;
 	send_text(r, MSG_KEY, &len, sizeof(len));
 }
 
-static void send_line(struct remote *r)
+static void read_line(struct remote *r)
 {
-	ssize_t n = read(STDIN_FILENO, r->page + r->len, 4096);
+	char *line = r->page->data; /* NOLINT: serve() comes here only where there is one */
+	ssize_t n = read(STDIN_FILENO, line + r->len, 4096);
 	uint32_t len;
 
 	if (n < 0 && errno == EINTR)
@@ -156,7 +216,7 @@ static void send_line(struct remote *r)
 	if (n <= 0) /* Ctrl-D, or the client went away */
 		xfunc_die();
 	r->len += n;
-	if (r->page[r->len - 1] != '\n') {
+	if (line[r->len - 1] != '\n') {
 		/* Ctrl-D behind text: the rest of the line is still to come */
 		if (r->len <= MOUTH_MAX_PIPED - 4096)
 			return;
@@ -164,9 +224,10 @@ static void send_line(struct remote *r)
 	len = r->len - 1;
 	r->len = 0;
 	if (!r->echo)
-		full_write(STDOUT_FILENO, "\n", 1);
+		show("\n");
+	r->drawn = 0;
 	if (len > MOUTH_MAX_TYPED) {
-		explicit_bzero(r->page, MOUTH_MAX_PIPED);
+		secret_wipe(r->page);
 		bb_simple_error_msg("that was longer than 512 bytes, the limit for a typed line");
 		len = 0;
 	}
@@ -179,11 +240,6 @@ static void send_line(struct remote *r)
 	}
 }
 
-static void show(const char *text)
-{
-	full_write(STDOUT_FILENO, text, strlen(text));
-}
-
 /* Ends the process on the owner's last word. */
 static void finish(struct remote *r, const char *text)
 {
@@ -191,12 +247,25 @@ static void finish(struct remote *r, const char *text)
 
 	restore();
 	secret_wipe_all();
+	if (r->drawn)
+		show("\n");
 	if (text[0] && text[1]) {
 		full_write(status ? STDERR_FILENO : STDOUT_FILENO, text + 1, strlen(text + 1));
 		full_write(status ? STDERR_FILENO : STDOUT_FILENO, "\n", 1);
 	}
-	close(r->fd);
 	exit(status);
+}
+
+/* This question is over, and what it led to may ask another: a terminal waits
+ * for that, and so does a standard input that nobody has taken.
+ */
+static void leave(struct remote *r, const char *text)
+{
+	if (r->sent)
+		finish(r, text);
+	if (r->terminal && text[0])
+		show_line(r, text + 1);
+	r->over = 1;
 }
 
 static void serve_packet(struct remote *r)
@@ -219,71 +288,103 @@ static void serve_packet(struct remote *r)
 	 * are still to be read. */
 	if (n < 0 && (errno == EINTR || errno == ECONNRESET))
 		return;
-	if (n <= 0)
-		finish(r, "1the machine asks no longer");
+	if (n <= 0) {
+		/* Its owner is gone, or the session was not let in: not again
+		 * and again without a pause */
+		if (!r->page)
+			sleep1();
+		leave(r, r->page ? "1the machine asks no longer" : "");
+		return;
+	}
 	text[n] = '\0';
 	switch (text[0]) {
 	case MSG_PAGE:
 		take_page(r, &msg);
 		break;
 	case MSG_TEXT:
-		show(text + 1);
-		show("\n");
+		show_line(r, text + 1);
 		break;
 	case MSG_QUESTION:
-		r->asked = 1;
 		if (r->terminal) {
+			/* as on a console: what was typed before is no answer */
+			if (!r->asked)
+				tcflush(STDIN_FILENO, TCIFLUSH);
 			/* not for each drawing: a change would cost what is typed */
 			if (r->echo != (text[1] == '+'))
 				set_terminal(r, !r->echo);
-			show(text + 2);
+			show(n > 2 ? text + 2 : "");
+			r->drawn = 1;
 		}
+		r->asked = 1;
+		break;
+	case MSG_NEXT:
+		leave(r, text + 1);
 		break;
 	case MSG_DONE:
 		finish(r, text + 1);
 	}
 }
 
-/* Joins the question of the running luksunlock. Does not return before that
- * is over; exit status 0: open; 2: the key from standard input fits nothing;
- * 1: anything else.
+/* Serves one question, until its owner has no more words. */
+static void serve(struct remote *r)
+{
+	struct pollfd pfd[3];
+
+	while (!r->over) {
+		bool ready = r->asked && r->page;
+
+		if (ready && r->ended && !r->sent)
+			send_key(r);
+		pfd[0].fd = r->fd;
+		pfd[1].fd = (r->terminal ? ready : !r->ended) ? STDIN_FILENO : -1;
+		pfd[0].events = pfd[1].events = POLLIN;
+		wait_for_event(pfd, 3);
+		if (pfd[0].revents)
+			serve_packet(r);
+		else if (pfd[1].revents && r->terminal)
+			read_line(r);
+		else if (pfd[1].revents)
+			read_stdin(r);
+	}
+}
+
+/* Joins the question of the running luksunlock, and the ones that follow. With
+ * COMMAND it was told to run one, and says that it does not. Does not return
+ * before nothing is asked any more; exit status 0: open; 2: the key from
+ * standard input fits nothing; 1: anything else.
  */
-int FAST_FUNC remote_mouth_main(void)
+int FAST_FUNC remote_mouth_main(bool command)
 {
 	struct remote r;
-	struct pollfd pfd[2];
+	bool again = 0;
 
 	memset(&r, 0, sizeof(r));
 	dying = &r;
 	r.terminal = (tcgetattr(STDIN_FILENO, &r.old_termios) == 0);
 	secret_guard_process(restore);
 	bb_signals((1 << SIGTSTP) | (1 << SIGPIPE), SIG_IGN);
-	/* Nothing typed is shown, not while there is no question yet either */
-	if (r.terminal)
-		set_terminal(&r, 0);
-	r.fd = wait_for_owner();
-	if (r.fd < 0) {
-		restore();
-		puts("there is nothing to unlock; the boot goes on");
-		return EXIT_SUCCESS;
-	}
-	if (r.terminal)
-		tcflush(STDIN_FILENO, TCIFLUSH);
-	send_name(&r);
-
+	if (!r.terminal)
+		r.key = secret_new(MOUTH_MAX_PIPED + 1);
+	if (command && !r.terminal)
+		bb_simple_error_msg("no command is run here; the passphrase is taken from standard input");
 	for (;;) {
-		pfd[0].fd = r.fd;
-		pfd[1].fd = r.asked && r.page ? STDIN_FILENO : -1;
-		pfd[0].events = pfd[1].events = POLLIN;
-		if (safe_poll(pfd, 2, -1) < 0)
-			continue;
-		if (pfd[0].revents)
-			serve_packet(&r);
-		else if (pfd[1].revents) {
-			if (r.terminal)
-				send_line(&r);
-			else
-				send_stdin(&r);
+		/* Nothing typed is shown, not while there is no question yet either */
+		if (r.terminal)
+			set_terminal(&r, 0);
+		r.fd = wait_for_owner(again);
+		if (r.fd < 0) {
+			restore();
+			/* a key that nobody has taken */
+			secret_wipe_all();
+			puts("there is nothing to unlock; the boot goes on");
+			fflush_stdout_and_exit(EXIT_SUCCESS);
 		}
+		send_name(&r);
+		serve(&r);
+		close(r.fd);
+		secret_free(r.page);
+		r.page = NULL;
+		r.over = r.asked = r.drawn = 0;
+		again = 1;
 	}
 }

@@ -138,13 +138,13 @@ struct secret* FAST_FUNC secret_new_passable(unsigned size)
 }
 
 /* Maps the page that came as descriptor FD. Returns NULL if that fails. */
-char* FAST_FUNC secret_map(int fd, unsigned size)
+struct secret* FAST_FUNC secret_map(int fd, unsigned size)
 {
 	char *data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	if (data == MAP_FAILED)
 		return NULL;
-	return secret_add(data, size, fd)->data;
+	return secret_add(data, size, fd);
 }
 
 /* To be called by a forked child before it uses S. */

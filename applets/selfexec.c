@@ -12,9 +12,13 @@
 
 #include <sys/syscall.h>
 #include "earlyboot.h"
+#include "common_bufsiz.h"
 
 #ifndef AT_EMPTY_PATH
 # define AT_EMPTY_PATH 0x1000
+#endif
+#ifndef SYS_close_range
+# define SYS_close_range 436
 #endif
 
 static int self_fd = -1;
@@ -63,4 +67,68 @@ void FAST_FUNC selfexec_reset_signals(void)
 		syscall(SYS_rt_sigaction, sig, dfl, NULL, _NSIG / 8);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Closes all descriptors but 0, 1 and 2: at once, or, AT_EXEC, when another
+ * program is executed.
+ */
+void FAST_FUNC selfexec_close_others(bool at_exec)
+{
+	enum { CLOEXEC = 1 << 2 }; /* CLOSE_RANGE_CLOEXEC */
+	int fd, max;
+
+	if (syscall(SYS_close_range, 3, ~0U, at_exec ? CLOEXEC : 0) == 0)
+		return;
+	/* before Linux 5.11 */
+	max = sysconf(_SC_OPEN_MAX);
+	for (fd = 3; fd < max; fd++) {
+		if (at_exec)
+			fcntl(fd, F_SETFD, FD_CLOEXEC);
+		else
+			close(fd);
+	}
+}
+
+/* For a child: becomes the applet ARGV[0] of this binary, with PATH set for
+ * what that may call. Returns 127 where it can't be executed; that is said.
+ */
+int FAST_FUNC selfexec_become(const char *const *argv)
+{
+	setenv("PATH", bb_default_root_path, 1);
+	selfexec(argv);
+	bb_perror_msg("can't execute applet '%s'", argv[0]);
+	return 127;
+}
+
+/* For a child, or for the last act of a process: goes on as the applet ARGV[0]
+ * without an exec, as ash does with its NOEXEC applets. An exec of this same
+ * binary would but map and fault in again what is there already: that is half
+ * of the time that a short applet takes.
+ */
+void FAST_FUNC selfexec_continue(const char *const *argv)
+{
+	int applet = find_applet_by_name(argv[0]);
+
+	if (applet < 0)
+		bb_error_msg_and_die("'%s' is not in this busybox", argv[0]);
+	setenv("PATH", bb_default_root_path, 1);
+	/* What an applet finds when it is executed: getopt() at its start, and
+	 * globals of zero where it keeps them in the common buffer */
+	GETOPT_RESET();
+	setup_common_bufsiz();
+	memset(bb_common_bufsiz1, 0, COMMON_BUFSIZE);
+	logmode = LOGMODE_STDIO;
+	run_applet_no_and_exit(applet, argv[0], (char **)argv);
+}
+
+/* For a child: runs the applet ARGV[0] in a child of its own, without an exec.
+ * Returns its exit status.
+ */
+int FAST_FUNC selfexec_run(const char *const *argv)
+{
+	pid_t pid = xfork();
+
+	if (pid == 0)
+		selfexec_continue(argv);
+	return wait4pid(pid);
 }
