@@ -20,6 +20,7 @@
 //config:	select FEATURE_UMOUNT_ALL
 //config:	select LOADKMAP
 //config:	select VOLUMEID
+//config:	select MONOTONIC_SYSCALL
 //config:	help
 //config:	init of a boot partition: mounts, network, SSH server,
 //config:	passphrase, real root, in numbered stages which shell fragments
@@ -41,459 +42,34 @@
 //kbuild:lib-$(CONFIG_EARLYINIT) += earlyinit.o
 
 //usage:#define earlyinit_trivial_usage
-//usage:       "-n [-R ROOT]"
+//usage:       "-n|-c [-R ROOT] | --shutdown VERB"
 //usage:#define earlyinit_full_usage "\n\n"
 //usage:       "As PID 1: boot. Else:\n"
 //usage:     "\n	-n	Print the plan of a boot"
+//usage:     "\n	-c	Check that a boot will work, print what will not"
 //usage:     "\n	-R DIR	of the boot device mounted at DIR (/)"
+//usage:     "\n	--shutdown reboot|poweroff|halt|kexec"
+//usage:     "\n		In the early root again: unmount the real root at"
+//usage:     "\n		/oldroot, close all volumes, and do that"
 
 #include <mntent.h>
 #include <linux/kd.h>
 #include <sys/mount.h>
-#include <sys/reboot.h>
 #include <sys/syscall.h>
-#include "earlyboot.h"
-
-#define REAL_ROOT "/mnt"
+#include "earlyinit.h"
 
 enum {
 	/* The fragment shell's two pipes; out of the way of "exec 3<file" */
 	FD_COMMANDS = 250,
 	FD_REPLIES = 251,
 
-	GRACE_MS = 1500,        /* between TERM and KILL */
-	KILLED_MS = 1000,       /* for the killed to be gone */
-	UNMOUNT_MS = 10000,     /* a dead disk must not hold up a reboot */
+	GRACE_MS = 1500,        /* for the fragment shell to end */
+	LONG_MS = 15000,        /* a fragment that runs so long is named */
 };
-
-enum { IN_CHILD, IN_PID1 };
-
-struct builtin {
-	const char *name;
-	uint8_t where;
-	int (*run)(void);       /* exit status */
-	char *(*plan)(void);    /* what it would do, allocated */
-};
-
-enum { FROM_BUILTIN, FROM_FRAGMENT, FROM_PROGRAM, FROM_MASK };
-
-struct stage {
-	const char *name;
-	const struct builtin *builtin;  /* NULL: no built-in has this name */
-	uint8_t from;
-};
-
-struct globals {
-	const char *root;       /* "", or -R's */
-	char **init_args;       /* for the real init */
-	struct bootarg *args;
-	struct stage *stages;   /* a NULL name ends them */
-	char *loglevel;         /* of the console, saved by 40-printk */
-	pid_t shell;            /* that reads the fragments; 0: none */
-	int shell_status;
-	int commands_fd;
-	int replies_fd;
-	pid_t child;            /* that is waited for; 0: it has ended */
-	int child_status;
-	char why[400];          /* last words of the stage that failed */
-	unsigned why_len;
-} FIX_ALIASING;
-#define G (*ptr_to_globals)
-#define INIT_G() do { \
-	SET_PTR_TO_GLOBALS(xzalloc(sizeof(G))); \
-} while (0)
-
-static volatile smallint got_signal;
-
-/* --- words --- */
-
-/* To every console, since nobody knows at which one somebody stands */
-static void say_everywhere(const char *text)
-{
-	llist_t *names = mouths_console_names();
-	llist_t *l;
-
-	for (l = names; l; l = l->link) {
-		char *path = xasprintf("/dev/%s", l->data);
-		int fd = open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-
-		free(path);
-		if (fd >= 0) {
-			full_write(fd, text, strlen(text));
-			close(fd);
-		}
-	}
-	llist_free(names, free);
-}
-
-/* One line in the kernel's log. Opened anew each time: the kernel counts
- * lines by open file, and drops what is over its limit.
- */
-static void trace(const char *fmt, ...) __attribute__ ((format (printf, 1, 2)));
-static void trace(const char *fmt, ...)
-{
-	va_list p;
-	char *line;
-	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	va_start(p, fmt);
-	if (vasprintf(&line, fmt, p) < 0)
-		line = NULL;
-	va_end(p);
-	if (line)
-		full_write(fd, line, strlen(line));
-	free(line);
-	close(fd);
-}
-
-/* Keeps the end of what the failing stage said, for the question */
-static void keep_why(const char *text, unsigned len)
-{
-	if (len > sizeof(G.why) - 1) {
-		text += len - (sizeof(G.why) - 1);
-		len = sizeof(G.why) - 1;
-	}
-	if (G.why_len + len > sizeof(G.why) - 1) {
-		unsigned drop = G.why_len + len - (sizeof(G.why) - 1);
-
-		memmove(G.why, G.why + drop, G.why_len - drop);
-		G.why_len -= drop;
-	}
-	memcpy(G.why + G.why_len, text, len);
-	G.why_len += len;
-	G.why[G.why_len] = '\0';
-}
-
-/* --- waiting --- */
-
-static void on_signal(int sig)
-{
-	if (sig != SIGCHLD)
-		got_signal = sig;
-}
-
-static void go_down(int how) NORETURN;
-
-/* Reaps all, orphans too; serves the signals of reboot, poweroff, halt and
- * Ctrl-Alt-Del.
- */
-static void serve_signals(void)
-{
-	pid_t pid;
-	int status;
-
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid == G.child) {
-			G.child = 0;
-			G.child_status = status;
-		}
-		if (pid == G.shell) {
-			G.shell = 0;
-			G.shell_status = status;
-		}
-	}
-	switch (got_signal) {
-	case SIGINT:  /* Ctrl-Alt-Del */
-	case SIGTERM: /* reboot */
-		go_down(RB_AUTOBOOT);
-	case SIGUSR1: /* halt */
-		go_down(RB_HALT_SYSTEM);
-	case SIGUSR2: /* poweroff */
-		go_down(RB_POWER_OFF);
-	}
-}
-
-/* Waits for a signal, for FD (-1: none) to become readable, or for MS
- * milliseconds (-1: no limit). Signals are open only in here, so none is lost
- * between the look at a flag and the wait. Returns whether FD is readable.
- */
-static bool wait_event(int fd, int ms)
-{
-	struct pollfd pfd;
-	struct timespec ts;
-	sigset_t none;
-	int n;
-
-	pfd.fd = fd;
-	pfd.events = POLLIN;
-	pfd.revents = 0;
-	ts.tv_sec = ms / 1000;
-	ts.tv_nsec = ms % 1000 * 1000000;
-	sigemptyset(&none);
-	n = ppoll(&pfd, 1, ms < 0 ? NULL : &ts, &none);
-	serve_signals();
-	return n > 0 && pfd.revents;
-}
-
-/* --- children --- */
-
-/* A fork fails where memory or process numbers are short. Both come back. */
-static pid_t fork_for_sure(void)
-{
-	bool said = 0;
-	pid_t pid;
-
-	while ((pid = fork()) < 0) {
-		if (!said) {
-			said = 1;
-			say_everywhere("earlyinit: can't fork; trying again every second\n");
-		}
-		wait_event(-1, 1000);
-	}
-	if (pid == 0) {
-		die_func = NULL;
-		selfexec_reset_signals();
-	}
-	return pid;
-}
-
-static void relay(int fd)
-{
-	char buf[256];
-	ssize_t n;
-
-	while ((n = read(fd, buf, sizeof(buf) - 1)) > 0) {
-		buf[n] = '\0';
-		say_everywhere(buf);
-		keep_why(buf, n);
-	}
-}
-
-static int wait_child(pid_t pid, int stderr_fd)
-{
-	G.child = pid;
-	while (G.child) {
-		if (wait_event(stderr_fd, -1)) {
-			struct pollfd pfd;
-
-			relay(stderr_fd);
-			/* closed by all writers: only the end is waited for now */
-			pfd.fd = stderr_fd;
-			pfd.events = POLLIN;
-			if (poll(&pfd, 1, 0) > 0 && !(pfd.revents & POLLIN))
-				stderr_fd = -1;
-		}
-	}
-	if (stderr_fd >= 0)
-		relay(stderr_fd);
-	return G.child_status;
-}
-
-/* Runs WORK in a child. What that says on stderr goes to all consoles.
- * Returns its wait status.
- */
-static int in_child(int (*work)(void))
-{
-	struct fd_pair err;
-	pid_t pid;
-	int status;
-
-	xpiped_pair(err);
-	pid = fork_for_sure();
-	if (pid == 0) {
-		xdup2(err.wr, STDERR_FILENO);
-		close(err.rd);
-		close(err.wr);
-		_exit(work());
-	}
-	close(err.wr);
-	ndelay_on(err.rd);
-	close_on_exec_on(err.rd);
-	status = wait_child(pid, err.rd);
-	close(err.rd);
-	return status;
-}
-
-/* For a child: becomes the applet ARGV[0] of this binary. */
-static int become(const char *const *argv)
-{
-	setenv("PATH", bb_default_root_path, 1);
-	selfexec(argv);
-	bb_perror_msg("can't execute applet '%s'", argv[0]);
-	return 127;
-}
-
-/* For a child: runs the applet and returns its exit status. */
-static int run_applet(const char *const *argv)
-{
-	pid_t pid = xfork();
-
-	if (pid == 0)
-		_exit(become(argv));
-	return wait4pid(pid);
-}
-
-/* --- end of the machine --- */
-
-/* Sends SIG to all processes of user space but PID 1, the fragment shell if
- * SPARE_SHELL, and storage daemons, which say by a '@' in front of their name
- * that the root file system needs them. Returns how many there were.
- */
-static unsigned signal_all(int sig, bool spare_shell)
-{
-	unsigned count = 0;
-	struct dirent *e;
-	DIR *dir = opendir("/proc");
-
-	if (!dir)
-		return 0;
-	while ((e = readdir(dir)) != NULL) {
-		char path[sizeof("/proc//cmdline") + sizeof(int) * 3];
-		char first;
-		int pid = bb_strtou(e->d_name, NULL, 10);
-
-		if (errno || pid <= 1 || (spare_shell && pid == G.shell))
-			continue;
-		sprintf(path, "/proc/%u/cmdline", pid);
-		/* kernel threads and the dead have none */
-		if (open_read_close(path, &first, 1) != 1 || first == '@')
-			continue;
-		kill(pid, sig);
-		count++;
-	}
-	closedir(dir);
-	return count;
-}
-
-static void reap_all(bool spare_shell)
-{
-	unsigned start = monotonic_ms();
-
-	if (!signal_all(SIGTERM, spare_shell))
-		return;
-	signal_all(SIGCONT, spare_shell);
-	while (signal_all(0, spare_shell) && (unsigned)monotonic_ms() - start < GRACE_MS)
-		wait_event(-1, 50);
-	start = monotonic_ms();
-	while (signal_all(SIGKILL, spare_shell) && (unsigned)monotonic_ms() - start < KILLED_MS)
-		wait_event(-1, 50);
-}
-
-/* HOW is of reboot(2). */
-static void go_down(int how)
-{
-	static const char *const umount_argv[] = { "umount", "-a", "-r", NULL };
-	unsigned start;
-	pid_t pid;
-
-	got_signal = 0;
-	say_everywhere(how == RB_AUTOBOOT ? "\nearlyinit: reboot\n" : "\nearlyinit: the machine goes down\n");
-	reap_all(0);
-	start = monotonic_ms();
-	pid = fork_for_sure();
-	if (pid == 0) {
-		run_applet(umount_argv);
-		sync();
-		_exit(EXIT_SUCCESS);
-	}
-	G.child = pid;
-	while (G.child && (unsigned)monotonic_ms() - start < UNMOUNT_MS)
-		wait_event(-1, 100);
-	/* The kernel ends the caller of reboot(2), and panics if that is PID 1 */
-	if (fork_for_sure() == 0) {
-		reboot(how);
-		_exit(EXIT_FAILURE);
-	}
-	for (;;) {
-		got_signal = 0; /* nothing else is done any more */
-		wait_event(-1, -1);
-	}
-}
-
-/* --- what goes on: real root, fstab --- */
 
 static char *rooted(const char *path)
 {
 	return xasprintf("%s%s", G.root, path);
-}
-
-/* The line of /etc/fstab whose mount point is POINT. The strings live in BUF.
- */
-static bool find_in_fstab(const char *point, struct mntent *m, char *buf, unsigned size)
-{
-	char *path = rooted("/etc/fstab");
-	FILE *f = setmntent(path, "r");
-	bool found = 0;
-
-	free(path);
-	if (!f)
-		return 0;
-	while (!found && getmntent_r(f, m, buf, size))
-		found = strcmp(m->mnt_dir, point) == 0;
-	endmntent(f);
-	return found;
-}
-
-struct real_root {
-	const char *spec;       /* NULL: nothing says it */
-	const char *type;
-	const char *options;
-	struct mntent m;
-	char buf[1024];
-};
-
-/* The kernel command line beats fstab, word by word. */
-static void find_real_root(struct real_root *r)
-{
-	const char *value;
-
-	memset(r, 0, sizeof(*r));
-	r->type = "auto";
-	r->options = "";
-	if (find_in_fstab(REAL_ROOT, &r->m, r->buf, sizeof(r->buf))) {
-		r->spec = r->m.mnt_fsname;
-		r->type = r->m.mnt_type;
-		r->options = r->m.mnt_opts;
-	}
-	value = bootargs_get(G.args, "real_root");
-	if (value && *value)
-		r->spec = value;
-	value = bootargs_get(G.args, "real_rootfstype");
-	if (value && *value)
-		r->type = value;
-	value = bootargs_get(G.args, "real_rootflags");
-	if (value && *value)
-		r->options = value;
-}
-
-/* "ro" goes first, so that a "rw" in OPTIONS wins. "noauto" is for the other
- * readers of fstab.
- */
-static char *real_root_options(const char *options)
-{
-	static const char dropped[] ALIGN1 = "noauto\0" "defaults\0" "ro\0";
-	char *text = xstrdup("ro");
-	char *copy = xstrdup(options);
-	char *rest = copy, *word;
-
-	while ((word = strsep(&rest, ",")) != NULL) {
-		char *longer;
-
-		if (!*word || index_in_strings(dropped, word) >= 0)
-			continue;
-		longer = xasprintf("%s,%s", text, word);
-		free(text);
-		text = longer;
-	}
-	free(copy);
-	return text;
-}
-
-static unsigned timeout_s(void)
-{
-	const char *value = bootargs_get(G.args, "rd.timeout");
-	unsigned s = value ? bb_strtou(value, NULL, 10) : 0;
-
-	return value && errno == 0 ? s : 0;
-}
-
-static const char *real_init(void)
-{
-	const char *value = bootargs_get(G.args, "real_init");
-
-	return value && *value ? value : "/sbin/init";
 }
 
 /* --- the stages --- */
@@ -506,7 +82,8 @@ static const char default_mounts[] ALIGN1 =
 	"/sys sysfs nodev,noexec,nosuid\0"
 	"/tmp tmpfs nodev,nosuid\0";
 
-static bool wanted_by_fstab(const struct mntent *m)
+/* Returns whether 00-mounts is to mount this line of fstab. */
+bool FAST_FUNC fstab_is_wanted(const struct mntent *m)
 {
 	return strcmp(m->mnt_dir, REAL_ROOT) != 0
 		&& strcmp(m->mnt_dir, "/") != 0
@@ -515,49 +92,164 @@ static bool wanted_by_fstab(const struct mntent *m)
 		&& !hasmntopt(m, "noauto");
 }
 
-/* Lines for what is to be mounted and is not yet: so it can be run again */
-static void write_mounts(FILE *to)
+/* Returns whether this line of fstab has a device to be waited for: "/dev/pts"
+ * of the guide's is the name of nothing. Wants /proc.
+ */
+bool FAST_FUNC fstab_is_on_device(const struct mntent *m)
+{
+	char type[64];
+	FILE *f;
+	bool nodev = 0;
+
+	if (!devspec_is_device(m->mnt_fsname) || hasmntopt(m, "bind"))
+		return 0;
+	f = fopen_for_read("/proc/filesystems");
+	while (f && !nodev && fgets(type, sizeof(type), f)) {
+		chomp(type);
+		nodev = is_prefixed_with(type, "nodev\t") && strcmp(type + 6, m->mnt_type) == 0;
+	}
+	if (f)
+		fclose(f);
+	return !nodev;
+}
+
+/* Whether DIR is one of default_mounts. */
+static bool is_default_mount(const char *dir)
+{
+	const char *line = default_mounts;
+
+	while (*line && !(is_prefixed_with(line, dir) && line[strlen(dir)] == ' '))
+		line += strlen(line) + 1;
+	return *line != '\0';
+}
+
+/* One mount for all lines of TAB, and none of its logic again. */
+static const char **mount_argv(FILE *tab)
+{
+	static const char *argv[] = { "mount", "-a", "-T", NULL, NULL };
+
+	fflush(tab);
+	argv[3] = xasprintf("/proc/self/fd/%d", fileno(tab));
+	return argv;
+}
+
+/* Mounts the lines of TAB, and empties it. Returns mount's exit status. */
+static int mount_all(FILE *tab)
+{
+	int status;
+
+	if (ftello(tab) == 0)
+		return EXIT_SUCCESS;
+	status = selfexec_run(mount_argv(tab));
+	rewind(tab);
+	ftruncate(fileno(tab), 0);
+	return status;
+}
+
+/* A line for what is to be mounted and is not yet: so it can be run again. A
+ * device is waited for; but one that may be missing (nofail) is not. Returns 0,
+ * or the exit status of the mount of what came before.
+ */
+static int write_mount(FILE *to, struct mntent *m)
+{
+	char *ambiguous, *what;
+	int status;
+
+	if (mounted_at(m->mnt_dir))
+		return EXIT_SUCCESS;
+	if (!fstab_is_on_device(m)) {
+		addmntent(to, m);
+		return EXIT_SUCCESS;
+	}
+	/* Who looks for a device wants /sys, which may be a line of TO */
+	status = mounted_at("/sys") ? EXIT_SUCCESS : mount_all(to);
+	if (status != 0)
+		return status;
+	if (hasmntopt(m, "nofail")) {
+		m->mnt_fsname = devspec_find(m->mnt_fsname, &ambiguous);
+	} else {
+		what = xasprintf("the device of %s", m->mnt_dir);
+		m->mnt_fsname = devspec_wait(m->mnt_fsname, what, realroot_timeout_s());
+		if (!m->mnt_fsname)
+			bb_error_msg_and_die("%s did not come in %u seconds (rd.timeout)",
+				what, realroot_timeout_s());
+		free(what);
+	}
+	if (m->mnt_fsname)
+		addmntent(to, m);
+	return EXIT_SUCCESS;
+}
+
+/* What nobody needs for a boot (nofail) is mounted by itself: its failure is no
+ * more than said.
+ */
+static int mount_nofail(FILE *tab, struct mntent *m)
+{
+	int status = mount_all(tab);
+
+	if (status == 0)
+		status = write_mount(tab, m);
+	if (status != 0)
+		return status;
+	if (mount_all(tab) != 0)
+		bb_error_msg("%s is not mounted; the boot goes on without it (nofail)", m->mnt_dir);
+	return EXIT_SUCCESS;
+}
+
+/* Mounts the lines of fstab in their order, since one may lie in another, but
+ * for the last ones: they are left in TAB. FIRST: what finding a device takes,
+ * /sys above all; else the rest. Returns an exit status.
+ */
+static int mount_fstab(FILE *tab, bool first)
 {
 	struct mntent m;
 	char buf[1024];
-	const char *line;
-	FILE *f;
+	int status = EXIT_SUCCESS;
+	FILE *f = setmntent("/etc/fstab", "r");
 
-	for (line = default_mounts; *line; line += strlen(line) + 1) {
-		char dir[16], type[8], options[32];
-
-		sscanf(line, "%15s %7s %31s", dir, type, options);
-		if (!find_in_fstab(dir, &m, buf, sizeof(buf)) && !mounted_at(dir))
-			fprintf(to, "%s %s %s %s 0 0\n", dir, dir, type, options);
-	}
-	f = setmntent("/etc/fstab", "r");
-	while (f && getmntent_r(f, &m, buf, sizeof(buf))) {
-		if (wanted_by_fstab(&m) && !mounted_at(m.mnt_dir))
-			addmntent(to, &m);
+	while (status == 0 && f && getmntent_r(f, &m, buf, sizeof(buf))) {
+		if (!fstab_is_wanted(&m)
+		 || (is_default_mount(m.mnt_dir) && !fstab_is_on_device(&m)) != first
+		)
+			continue;
+		if (hasmntopt(&m, "nofail"))
+			status = mount_nofail(tab, &m);
+		else
+			status = write_mount(tab, &m);
 	}
 	if (f)
 		endmntent(f);
+	return status;
 }
 
 static int run_mounts(void)
 {
-	/* one process for all, and none of its logic again */
-	static const char *argv[] = { "mount", "-a", "-T", NULL, NULL };
+	struct mntent m;
+	char buf[1024];
+	const char *line = default_mounts;
+	int fd = syscall(SYS_memfd_create, "fstab", 0);
+	int status;
 	FILE *tab;
-	int fd;
 
-	mkdir("/dev/pts", 0755);
-	mkdir("/dev/shm", 01777);
-	fd = syscall(SYS_memfd_create, "fstab", 0);
 	if (fd < 0)
 		bb_simple_perror_msg_and_die("memfd_create");
-	tab = xfdopen_for_write(dup(fd));
-	write_mounts(tab);
-	fclose(tab);
-	if (lseek(fd, 0, SEEK_END) == 0)
-		return EXIT_SUCCESS;
-	argv[3] = xasprintf("/proc/self/fd/%d", fd);
-	return become(argv);
+	tab = xfdopen_for_write(fd);
+	mkdir("/dev/pts", 0755);
+	mkdir("/dev/shm", 01777);
+	for (; *line; line += strlen(line) + 1) {
+		char dir[16], type[8], options[32];
+
+		sscanf(line, "%15s %7s %31s", dir, type, options);
+		if (!fstab_find(dir, &m, buf, sizeof(buf)) && !mounted_at(dir))
+			fprintf(tab, "%s %s %s %s 0 0\n", dir, dir, type, options);
+	}
+	status = mount_fstab(tab, 1);
+	if (status == 0)
+		status = mount_fstab(tab, 0);
+	if (status != 0 || ftello(tab) == 0)
+		return status;
+	/* The last act of this child: no further one for it */
+	selfexec_continue(mount_argv(tab));
 }
 
 static char *plan_mounts(void)
@@ -570,12 +262,9 @@ static char *plan_mounts(void)
 
 	free(path);
 	while (f && getmntent_r(f, &m, buf, sizeof(buf))) {
-		const char *line = default_mounts;
 		char *longer;
 
-		while (*line && !(is_prefixed_with(line, m.mnt_dir) && line[strlen(m.mnt_dir)] == ' '))
-			line += strlen(line) + 1;
-		if (*line || !wanted_by_fstab(&m))
+		if (is_default_mount(m.mnt_dir) || !fstab_is_wanted(&m))
 			continue;
 		longer = xasprintf("%s, %s at %s", text, m.mnt_fsname, m.mnt_dir);
 		free(text);
@@ -588,7 +277,7 @@ static char *plan_mounts(void)
 
 static const char keymap_file[] ALIGN1 = "/etc/keymap";
 
-static int run_keymap(void)
+static int load_keymap(void)
 {
 	static const char *const argv[] = { "loadkmap", NULL };
 	char type;
@@ -599,7 +288,14 @@ static int run_keymap(void)
 	if (fd < 0 || tty < 0 || ioctl(tty, KDGKBTYPE, &type) != 0)
 		return EXIT_SUCCESS;
 	xmove_fd(fd, STDIN_FILENO);
-	return become(argv);
+	selfexec_continue(argv);
+}
+
+static int run_keymap(void)
+{
+	if (access(keymap_file, F_OK) != 0)
+		return 0;
+	return pid1_in_child(load_keymap);
 }
 
 static char *plan_keymap(void)
@@ -630,6 +326,8 @@ static int run_printk_off(void)
 {
 	size_t size = 63;
 
+	if (G.debug)
+		return EXIT_SUCCESS;
 	if (!G.loglevel)
 		G.loglevel = xmalloc_open_read_close(printk_file, &size);
 	if (!G.loglevel)
@@ -641,6 +339,8 @@ static int run_printk_off(void)
 
 static char *plan_printk_off(void)
 {
+	if (G.debug)
+		return xstrdup("nothing: rd.debug");
 	return xstrdup("keeps kernel messages off the consoles");
 }
 
@@ -656,6 +356,8 @@ static int run_printk_on(void)
 
 static char *plan_printk_on(void)
 {
+	if (G.debug)
+		return xstrdup("nothing: rd.debug");
 	return xstrdup("lets them through as before 40-printk");
 }
 
@@ -665,7 +367,7 @@ static int run_luksunlock(void)
 
 	if (!ENABLE_LUKSUNLOCK)
 		return EXIT_SUCCESS;
-	return become(argv);
+	return selfexec_become(argv);
 }
 
 static char *plan_luksunlock(void)
@@ -676,7 +378,7 @@ static char *plan_luksunlock(void)
 	if (!ENABLE_LUKSUNLOCK)
 		return xstrdup("nothing: luksunlock is not in this busybox");
 	path = rooted("/etc/crypttab");
-	for (v = volumes_read(path); v; v = v->next) {
+	for (v = volumes_find(path, G.root[0] ? NULL : bootargs_read()); v; v = v->next) {
 		char *longer = xasprintf("%s%s%s", text ? text : "opens ", text ? ", " : "", v->name);
 
 		free(text);
@@ -686,57 +388,13 @@ static char *plan_luksunlock(void)
 	return text ? text : xstrdup("nothing: there is no volume in /etc/crypttab");
 }
 
-static int run_mountroot(void)
-{
-	static const char *argv[] = { "mount", "-t", NULL, "-o", NULL, NULL, REAL_ROOT, NULL };
-	struct real_root r;
-	struct stat early, real;
-	int status;
-
-	if (mounted_at(REAL_ROOT))
-		return EXIT_SUCCESS;
-	find_real_root(&r);
-	if (!r.spec)
-		bb_simple_error_msg_and_die("nothing says what the real root is; "
-			"write a line for /mnt in /etc/fstab, or boot with real_root=");
-	argv[2] = r.type;
-	argv[4] = real_root_options(r.options);
-	argv[5] = r.spec;
-	if (devspec_is_device(r.spec)) {
-		argv[5] = devspec_wait(r.spec, "the real root", timeout_s());
-		if (!argv[5])
-			bb_error_msg_and_die("the real root '%s' did not come in %u seconds (rd.timeout)",
-				r.spec, timeout_s());
-	}
-	status = run_applet(argv);
-	if (status != 0)
-		return status;
-	xstat("/", &early);
-	xstat(REAL_ROOT, &real);
-	if (early.st_dev == real.st_dev) {
-		umount(REAL_ROOT);
-		bb_error_msg_and_die("'%s' is the early root itself, not the real root", r.spec);
-	}
-	return EXIT_SUCCESS;
-}
-
-static char *plan_mountroot(void)
-{
-	struct real_root r;
-	char *options, *text;
-
-	find_real_root(&r);
-	if (!r.spec)
-		return xstrdup("FAILS: nothing says what the real root is");
-	options = real_root_options(r.options);
-	text = xasprintf("mounts %s at "REAL_ROOT", type %s, options %s", r.spec, r.type, options);
-	free(options);
-	return text;
-}
-
 static int run_reap(void)
 {
-	reap_all(1);
+	unsigned left = pid1_reap_all(1);
+
+	/* A process that waits for a dead disk. The boot does not. */
+	if (left)
+		pid1_trace("<4>earlyinit: %u processes can't be killed\n", left);
 	return EXIT_SUCCESS;
 }
 
@@ -761,7 +419,7 @@ static const char **pivot_argv(bool check, const char *put_old)
 		argv[n++] = put_old;
 	}
 	argv[n++] = REAL_ROOT;
-	argv[n++] = real_init();
+	argv[n++] = realroot_init();
 	for (i = 0; G.init_args[i]; i++)
 		argv[n++] = G.init_args[i];
 	return argv;
@@ -769,68 +427,53 @@ static const char **pivot_argv(bool check, const char *put_old)
 
 static int check_pivot(void)
 {
-	return become(pivot_argv(1, NULL));
+	bootdevice_guard_leg();
+	selfexec_continue(pivot_argv(1, NULL));
 }
 
 static void end_shell(void);
 
-/* What the kernel gives to a first init is given on */
-static void leave_pid1_state(void)
-{
-	reboot(RB_ENABLE_CAD);
-	selfexec_reset_signals();
-}
-
-static void take_pid1_state(void)
-{
-	static const uint8_t served[] = { SIGCHLD, SIGINT, SIGTERM, SIGUSR1, SIGUSR2 };
-	sigset_t all;
-	unsigned i;
-
-	/* All but in wait_event(); keyboard signals never */
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
-	for (i = 0; i < ARRAY_SIZE(served); i++)
-		signal(served[i], on_signal);
-	/* Ctrl-Alt-Del comes as SIGINT */
-	reboot(RB_DISABLE_CAD);
-}
-
 static int run_pivotroot(void)
 {
+	static const char missing[] ALIGN1 = "pivotboot is not in this busybox";
 	int status;
 
 	if (!ENABLE_PIVOTBOOT) {
-		keep_why("pivotboot is not in this busybox", sizeof("pivotboot is not in this busybox") - 1);
-		return EXIT_FAILURE;
+		pid1_keep_why(missing, sizeof(missing) - 1);
+		return W_EXITCODE(EXIT_FAILURE, 0);
 	}
-	status = in_child(check_pivot);
+	status = pid1_in_child(check_pivot);
 	if (status != 0)
-		return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
+		return status;
 	end_shell();
-	leave_pid1_state();
-	selfexec(pivot_argv(0, NULL));
-	take_pid1_state();
-	return EXIT_FAILURE;
+	bootdevice_leave_predecessor();
+	pid1_trace("<6>earlyinit: 99-pivotroot hands over %u ms\n", (unsigned)monotonic_ms() - G.stage_ms);
+	pid1_leave_state();
+	selfexec_continue(pivot_argv(0, NULL));
 }
 
 static char *plan_pivotroot(void)
 {
 	if (!ENABLE_PIVOTBOOT)
 		return xstrdup("FAILS: pivotboot is not in this busybox");
-	return xasprintf("pivots, executes %s", real_init());
+	return xasprintf("pivots, executes %s", realroot_init());
 }
 
 /* The names are the guide's: a fragment of the same name replaces one. */
 static const struct builtin builtins[] = {
-	{ "00-mounts",     IN_CHILD, run_mounts,     plan_mounts },
-	{ "05-keymap",     IN_CHILD, run_keymap,     plan_keymap },
-	{ "40-printk",     IN_PID1,  run_printk_off, plan_printk_off },
-	{ "50-luksunlock", IN_CHILD, run_luksunlock, plan_luksunlock },
-	{ "50-mountroot",  IN_CHILD, run_mountroot,  plan_mountroot },
-	{ "69-printk",     IN_PID1,  run_printk_on,  plan_printk_on },
-	{ "95-reap",       IN_PID1,  run_reap,       plan_reap },
-	{ "99-pivotroot",  IN_PID1,  run_pivotroot,  plan_pivotroot },
+	{ "00-mounts", IN_CHILD, run_mounts, plan_mounts,
+		"correct /etc/fstab on the boot device" },
+	{ "05-keymap", IN_PID1, run_keymap, plan_keymap,
+		"make /etc/keymap of the boot device anew (dumpkmap), or remove it" },
+	{ "40-printk", IN_PID1, run_printk_off, plan_printk_off, NULL },
+	{ "50-luksunlock", IN_CHILD, run_luksunlock, plan_luksunlock,
+		"correct /etc/crypttab on the boot device; a volume with the option nofail may stay closed" },
+	{ "50-mountroot", IN_PID1, realroot_mount, realroot_plan,
+		"correct the line for /mnt in /etc/fstab on the boot device, or boot with real_root=" },
+	{ "69-printk", IN_PID1, run_printk_on, plan_printk_on, NULL },
+	{ "95-reap", IN_PID1, run_reap, plan_reap, NULL },
+	{ "99-pivotroot", IN_PID1, run_pivotroot, plan_pivotroot,
+		"repair the real root, or boot with real_init=" },
 };
 
 /* --- the plan --- */
@@ -857,30 +500,36 @@ static const struct builtin *find_builtin(const char *name)
 
 static int fragment_kind(const char *name)
 {
-	char *path = xasprintf("%s/init.d/%s", G.root, name);
+	char *entry = xasprintf("/init.d/%s", name);
+	char *path = rooted(entry), *target;
 	char start[2];
 	struct stat st;
 	int from = FROM_FRAGMENT;
 
+	target = in_root(entry);
 	/* One that can't be read is the shell's to complain of */
 	if (lstat(path, &st) != 0)
 		from = errno == ENOENT ? FROM_BUILTIN : FROM_FRAGMENT;
-	else if (stat(path, &st) == 0) {
-		/* empty, or a link to /dev/null */
+	else if (strcmp(target + strlen(G.root), bb_dev_null) == 0)
+		from = FROM_MASK; /* a boot device need not have the node */
+	else if (stat(target, &st) == 0) {
 		if (!S_ISREG(st.st_mode) || st.st_size == 0)
 			from = FROM_MASK;
-		else if (access(path, X_OK) == 0
+		else if (access(target, X_OK) == 0
 		 && strcmp(name, pivot_stage) != 0 /* that is PID 1's shell's */
-		 && open_read_close(path, start, 2) == 2
+		 && open_read_close(target, start, 2) == 2
 		 && start[0] == '#' && start[1] == '!'
 		)
 			from = FROM_PROGRAM;
 	}
+	free(entry);
 	free(path);
+	free(target);
 	return from;
 }
 
-static void make_plan(void)
+/* Makes the plan of the boot device that -R named: G.stages. */
+void FAST_FUNC earlyinit_make_plan(void)
 {
 	char **names = NULL;
 	unsigned n, i;
@@ -903,6 +552,10 @@ static void make_plan(void)
 		closedir(dir);
 	qsort_string_vector(names, n); /* as the shell sorts '*' */
 
+	for (i = 0; G.stages && G.stages[i].name; i++) {
+		if (!G.stages[i].builtin)
+			free((char *)G.stages[i].name);
+	}
 	free(G.stages);
 	G.stages = xzalloc((n + 1) * sizeof(G.stages[0]));
 	for (i = 0; i < n; i++) {
@@ -922,26 +575,51 @@ static struct stage *find_stage(const char *name)
 	return s->name ? s : NULL;
 }
 
+/* Where it comes from, allocated */
+static char *stage_source(const struct stage *s)
+{
+	static const char *const own[] = { "", "fragment", "program", "masked by" };
+	static const char *const instead[] = { "", "replaced by", "replaced by program", "masked by" };
+
+	if (s->from == FROM_BUILTIN)
+		return xstrdup("built in");
+	return xasprintf("%s /init.d/%s", (s->builtin ? instead : own)[s->from], s->name);
+}
+
+static char *stage_does(const struct stage *s)
+{
+	char *does, *text;
+
+	if (s->from == FROM_BUILTIN)
+		does = s->builtin->plan();
+	else if (s->from == FROM_MASK)
+		does = xstrdup(s->builtin ? "nothing: the built-in is switched off" : "nothing: there is nothing to run in it");
+	else
+		does = xstrdup(s->builtin ? "what it says, in place of the built-in" : "what it says");
+	if (!G.break_at || strcmp(G.break_at, s->name) != 0)
+		return does;
+	text = xasprintf("stops and asks (rd.break); then %s", does);
+	free(does);
+	return text;
+}
+
 static int print_plan(void)
 {
-	static const char *const from[] = { "built in", "fragment", "program", "masked" };
 	struct stage *s;
+	size_t names = sizeof("STAGE") - 1, sources = sizeof("FROM") - 1;
 
-	printf("%-20s %-30s %s\n", "STAGE", "FROM", "DOES");
 	for (s = G.stages; s->name; s++) {
-		char *source = xstrdup(from[s->from]), *does;
+		char *source = stage_source(s);
 
-		if (s->from != FROM_BUILTIN) {
-			free(source);
-			source = xasprintf("%s /init.d/%s", from[s->from], s->name);
-		}
-		if (s->from == FROM_BUILTIN)
-			does = s->builtin->plan();
-		else if (s->from == FROM_MASK)
-			does = xstrdup(s->builtin ? "nothing: the built-in is switched off" : "nothing: it is empty");
-		else
-			does = xstrdup(s->builtin ? "what it says, in place of the built-in" : "what it says");
-		printf("%-20s %-30s %s\n", s->name, source, does);
+		names = MAX(names, strlen(s->name));
+		sources = MAX(sources, strlen(source));
+		free(source);
+	}
+	printf("%-*s  %-*s  %s\n", (int)names, "STAGE", (int)sources, "FROM", "DOES");
+	for (s = G.stages; s->name; s++) {
+		char *source = stage_source(s), *does = stage_does(s);
+
+		printf("%-*s  %-*s  %s\n", (int)names, s->name, (int)sources, source, does);
 		free(source);
 		free(does);
 	}
@@ -953,29 +631,29 @@ static int print_plan(void)
 /* It blocks in "read" while PID 1 runs a built-in. The trap tells where it
  * ended. Both descriptors close on exec, so no daemon of a fragment has them.
  */
-static const char shell_script[] ALIGN1 =
-	"trap 'echo \"$? $LINENO\" >&251' EXIT\n"
-	"while read -r EARLYINIT_STAGE <&250; do\n"
-	"set -e\n"
-	". \"/init.d/$EARLYINIT_STAGE\"\n"
-	"set +e\n"
-	"echo ok >&251\n"
-	"done\n";
+#define SHELL_SCRIPT(set) \
+	"trap 'echo \"$? $LINENO\" >&251' EXIT\n" \
+	"while read -r EARLYINIT_STAGE <&250; do\n" \
+	"set -e" set "\n" \
+	". \"/init.d/$EARLYINIT_STAGE\"\n" \
+	"{ set +e" set "; } 2>/dev/null\n" \
+	"echo ok >&251\n" \
+	"done\n"
 
 static bool start_shell(void)
 {
-	static const char *const argv[] = { "sh", "-c", shell_script, "sh", NULL };
+	static const char *argv[] = { "sh", "-c", SHELL_SCRIPT(""), "sh", NULL };
 	int applet = find_applet_by_name("sh");
 	struct fd_pair commands, replies;
 
 	if (applet < 0) {
-		say_everywhere("earlyinit: there is no shell in this busybox\n");
+		pid1_say("earlyinit: there is no shell in this busybox\n");
 		return 0;
 	}
-	xpiped_pair(commands);
-	xpiped_pair(replies);
+	pid1_pipe(&commands);
+	pid1_pipe(&replies);
 	G.shell_status = 0;
-	G.shell = fork_for_sure();
+	G.shell = pid1_fork();
 	if (G.shell == 0) {
 		close(commands.wr);
 		close(replies.rd);
@@ -985,6 +663,8 @@ static bool start_shell(void)
 		close_on_exec_on(FD_REPLIES);
 		/* no exec: it would close them. getopt() starts afresh. */
 		GETOPT_RESET();
+		if (G.debug)
+			argv[2] = SHELL_SCRIPT("x");
 		run_applet_no_and_exit(applet, "sh", (char **)argv);
 	}
 	close(commands.rd);
@@ -1006,11 +686,11 @@ static void end_shell(void)
 		return;
 	close(G.commands_fd);
 	while (G.shell && (unsigned)monotonic_ms() - start < GRACE_MS)
-		wait_event(-1, 50);
+		pid1_wait_event(-1, 50);
 	if (G.shell)
 		kill(G.shell, SIGKILL);
 	while (G.shell)
-		wait_event(-1, 50);
+		pid1_wait_event(-1, 50);
 	close(G.replies_fd);
 	G.commands_fd = G.replies_fd = -1;
 }
@@ -1022,20 +702,75 @@ static char *describe_status(int status)
 	return xasprintf("exit status %u", WEXITSTATUS(status));
 }
 
+/* Waits for an event as pid1_wait_event() does. A stage of the user's own that
+ * never ends, as a daemon in the foreground, is no wait that nobody explains:
+ * it is named, once.
+ */
+static void wait_for_own_stage(const char *name, int fd, bool *said)
+{
+	unsigned passed = (unsigned)monotonic_ms() - G.stage_ms;
+
+	if (!*said && passed >= LONG_MS) {
+		char *line = xasprintf("earlyinit: %s still runs, after %u seconds; Ctrl-Alt-Del reboots\n",
+				name, passed / 1000);
+
+		*said = 1;
+		pid1_say(line);
+		/* a question that it asks is drawn again below that */
+		pid1_trace("<4>%s", line);
+		free(line);
+	}
+	pid1_wait_event(fd, *said ? -1 : (int)(LONG_MS - passed));
+}
+
+/* A bad block is an end of file for the shell, which would go on without the rest.
+ * Returns NULL, or why NAME can't be read to its end, allocated.
+ */
+static char *why_unreadable(const char *name)
+{
+	char *path = xasprintf("/init.d/%s", name), *why = NULL;
+	/* O_NONBLOCK: PID 1 waits at no FIFO */
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+	char buf[4096];
+	ssize_t n = 0;
+
+	free(path);
+	if (fd < 0)
+		return NULL; /* the shell says it */
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		do
+			n = read(fd, buf, sizeof(buf));
+		while (n > 0);
+	}
+	if (n < 0)
+		why = xasprintf("it can't be read: %s", strerror(errno));
+	close(fd);
+	return why;
+}
+
 /* Returns NULL, or why it failed, allocated. */
 static char *run_fragment(const char *name)
 {
+	bool said = 0;
 	char reply[64];
 	unsigned len = 0;
 	unsigned code, line;
 	char *why;
 
-	if (!G.shell) {
-		if (G.commands_fd >= 0)
-			end_shell();
-		if (!start_shell())
-			return xstrdup("no shell");
+	/* Its variables are gone with it, and nobody may go on without them */
+	if (G.commands_fd >= 0 && !G.shell) {
+		char *end = describe_status(G.shell_status);
+
+		why = xasprintf("the shell of the fragments is gone (%s)", end);
+		free(end);
+		return why;
 	}
+	why = why_unreadable(name);
+	if (why)
+		return why;
+	if (!G.shell && !start_shell())
+		return xstrdup("no shell");
 	full_write(G.commands_fd, name, strlen(name));
 	full_write(G.commands_fd, "\n", 1);
 	for (;;) {
@@ -1055,12 +790,12 @@ static char *run_fragment(const char *name)
 		} else if (n == 0 || over) {
 			break;
 		} else {
-			wait_event(G.replies_fd, -1);
+			wait_for_own_stage(name, G.replies_fd, &said);
 		}
 	}
 	reply[len] = '\0';
 	while (G.shell)
-		wait_event(-1, -1);
+		pid1_wait_event(-1, -1);
 	if (sscanf(reply, "%u %u", &code, &line) == 2)
 		why = xasprintf("exit status %u at line %u", code, line);
 	else
@@ -1089,8 +824,26 @@ static const char last_script[] ALIGN1 =
 
 static int check_own_pivot(void)
 {
+	bootdevice_guard_leg();
 	/* It pivots wherever it likes */
-	return become(pivot_argv(1, "."));
+	selfexec_continue(pivot_argv(1, "."));
+}
+
+/* Whether the user's own last stage executes what pivotboot would look for: it
+ * may have a real init of another name, which nobody can know.
+ */
+static bool fragment_names_init(void)
+{
+	char *text = xmalloc_open_read_close("/init.d/99-pivotroot", NULL);
+	const char *init = realroot_init(), *p;
+	bool named = 0;
+
+	for (p = text ? strstr(text, init) : NULL; p && !named; p = strstr(p, init)) {
+		p += strlen(init);
+		named = !*p || strchr(" \t\n\"';&|<>)", *p);
+	}
+	free(text);
+	return named;
 }
 
 static char *become_last_fragment(void)
@@ -1098,28 +851,29 @@ static char *become_last_fragment(void)
 	const char **argv = xzalloc((5 + string_array_len(G.init_args)) * sizeof(argv[0]));
 
 	/* What "exec chroot" does not find is a kernel panic */
-	if (ENABLE_PIVOTBOOT && mounted_at(REAL_ROOT)) {
-		int status = in_child(check_own_pivot);
+	if (ENABLE_PIVOTBOOT && mounted_at(REAL_ROOT) && fragment_names_init()) {
+		int status = pid1_in_child(check_own_pivot);
 		if (status != 0)
 			return describe_status(status);
 	}
 	end_shell();
-	leave_pid1_state();
+	pid1_trace("<6>earlyinit: 99-pivotroot hands over %u ms\n", (unsigned)monotonic_ms() - G.stage_ms);
+	pid1_leave_state();
 	argv[0] = "sh";
 	argv[1] = "-c";
 	argv[2] = last_script;
 	argv[3] = "sh";
 	memcpy(argv + 4, G.init_args, string_array_len(G.init_args) * sizeof(argv[0]));
 	selfexec(argv);
-	take_pid1_state();
+	pid1_take_state();
 	return xstrdup("the shell can't be executed");
 }
 
 static char *run_program(const char *name)
 {
 	char *path = xasprintf("/init.d/%s", name);
-	pid_t pid = fork_for_sure();
-	int status;
+	pid_t pid = pid1_fork();
+	bool said = 0;
 
 	if (pid == 0) {
 		setenv("PATH", bb_default_root_path, 1);
@@ -1128,13 +882,15 @@ static char *run_program(const char *name)
 		_exit(127);
 	}
 	free(path);
-	status = wait_child(pid, -1);
-	return status ? describe_status(status) : NULL;
+	G.child = pid;
+	while (G.child)
+		wait_for_own_stage(name, -1, &said);
+	return G.child_status ? describe_status(G.child_status) : NULL;
 }
 
 static char *run_builtin(const struct builtin *b)
 {
-	int status = b->where == IN_CHILD ? in_child(b->run) : b->run() << 8;
+	int status = b->where == IN_CHILD ? pid1_in_child(b->run) : b->run();
 
 	return status ? describe_status(status) : NULL;
 }
@@ -1142,18 +898,19 @@ static char *run_builtin(const struct builtin *b)
 /* Returns NULL, or why it failed, allocated. */
 static char *run_stage(const struct stage *s)
 {
-	unsigned start = monotonic_ms();
 	char *why = NULL;
+	unsigned ms;
 
+	G.stage_ms = monotonic_ms();
 	G.why_len = 0;
 	G.why[0] = '\0';
-	trace("<6>earlyinit: %s\n", s->name);
+	pid1_trace("<6>earlyinit: %s\n", s->name);
 	switch (s->from) {
 	case FROM_BUILTIN:
 		why = run_builtin(s->builtin);
 		break;
 	case FROM_FRAGMENT:
-		if (s->builtin && s->builtin->run == run_pivotroot)
+		if (strcmp(s->name, pivot_stage) == 0)
 			why = become_last_fragment();
 		else
 			why = run_fragment(s->name);
@@ -1162,145 +919,113 @@ static char *run_stage(const struct stage *s)
 		why = run_program(s->name);
 		break;
 	}
-	trace("<%c>earlyinit: %s %s%s %u ms\n", why ? '3' : '6', s->name,
-		why ? "failed: " : "done", why ? why : "", (unsigned)monotonic_ms() - start);
+	ms = (unsigned)monotonic_ms() - G.stage_ms;
+	if (why)
+		pid1_trace("<3>earlyinit: %s failed %u ms: %s\n", s->name, ms, why);
+	else
+		pid1_trace("<6>earlyinit: %s done %u ms\n", s->name, ms);
 	return why;
 }
 
-/* --- failure --- */
+/* --- the boot --- */
 
-/* Exit statuses of the child that asks; none that a failure has too */
-enum { DO_RETRY = 64, DO_REBOOT, DO_POWEROFF, DO_ASK_AGAIN };
-
-static const char *menu_text;
-static bool menu_retry;
-
-/* For a child: the answer is its exit status. */
-static int ask_menu(void)
+/* Says that STAGE failed and asks; returns for another try. */
+static void ask_about(const char *stage, const char *why, const char *remedy, bool may_retry)
 {
-	struct secret *s = mouths_choose(menu_text, 1);
-	int answer = DO_ASK_AGAIN;
+	struct failure f;
 
-	if (s->len == 1) {
-		switch (s->data[0]) {
-		case 'r':
-			answer = menu_retry ? DO_RETRY : DO_ASK_AGAIN;
-			break;
-		case 'b':
-			answer = DO_REBOOT;
-			break;
-		case 'p':
-			answer = DO_POWEROFF;
-			break;
-		}
-	}
-	return answer;
+	f.what = xasprintf("%s failed: %s", stage, why);
+	f.remedy = remedy;
+	f.go_on = may_retry ? "r: try again" : NULL;
+	f.unattended = 1;
+	failure_ask(&f);
+	free((char *)f.what);
 }
 
-/* Says what failed, at every mouth, and asks what to do until there is an
- * answer. Returns only for another try.
- */
-static void failed(const char *stage, const char *why, bool may_retry)
+static void ask_about_stage(const struct stage *s, const char *why)
 {
-	char *text;
+	char *own = xasprintf("correct /init.d/%s on the boot device; "
+			"\"rescue\" at the boot loader is a way to it", s->name);
 
-	chomp(G.why);
-	text = xasprintf("\nearlyinit: %s failed: %s\n%s%s%sb: reboot, p: power off? ",
-		stage, why, G.why, G.why[0] ? "\n" : "",
-		may_retry ? "r: try again, " : "");
-	menu_text = text;
-	menu_retry = may_retry;
-	for (;;) {
-		int status = in_child(ask_menu);
+	ask_about(s->name, why, s->from == FROM_BUILTIN ? s->builtin->remedy : own, 1);
+	free(own);
+}
 
-		switch (WIFEXITED(status) ? WEXITSTATUS(status) : 0) {
-		case DO_ASK_AGAIN:
-			break;
-		case DO_RETRY:
-			free(text);
-			return;
-		case DO_REBOOT:
-			go_down(RB_AUTOBOOT);
-		case DO_POWEROFF:
-			go_down(RB_POWER_OFF);
-		default:
-			/* the asking itself has failed; it may get better */
-			say_everywhere(text);
-			wait_event(-1, 1000);
-		}
-	}
+/* Stops before S where rd.break= says so. */
+static void break_before(const struct stage *s)
+{
+	struct failure f;
+
+	if (!G.break_at || strcmp(G.break_at, s->name) != 0)
+		return;
+	G.break_at = NULL;
+	G.why[0] = '\0';
+	pid1_trace("<6>earlyinit: stops before %s\n", s->name);
+	f.what = xasprintf("stops before %s (rd.break)", s->name);
+	f.remedy = NULL;
+	f.go_on = "c: go on";
+	f.unattended = 0;
+	failure_ask(&f);
+	free((char *)f.what);
+}
+
+/* The plan as it is now, since somebody may have changed it at a shell; from
+ * NAME on.
+ */
+static const struct stage *plan_from(const char *name)
+{
+	const struct stage *s;
+
+	earlyinit_make_plan();
+	for (s = G.stages; s->name && strcmp(s->name, name) < 0; s++)
+		continue;
+	return s;
+}
+
+static const struct stage *plan_from_the_top(void)
+{
+	end_shell();
+	pid1_reap_all(0);
+	return plan_from("");
 }
 
 static void run_plan(void) NORETURN;
 static void run_plan(void)
 {
-	const struct stage *s;
+	const struct stage *s = plan_from("");
 
-	make_plan();
-	s = G.stages;
 	for (;;) {
-		char *why;
+		char *why, *again;
 
 		if (!s->name) {
 			G.why[0] = '\0';
-			failed("the plan", "no stage has started the real init", 1);
-			why = NULL;
-			make_plan();
-			s = G.stages;
+			ask_about("the plan", "no stage has started the real init",
+				"something in /init.d of the boot device replaces 99-pivotroot; "
+				"\"earlyinit -n\" shows the plan", 1);
+			s = plan_from_the_top();
 			continue;
 		}
+		break_before(s);
 		why = run_stage(s);
 		if (!why) {
 			s++;
 			continue;
 		}
-		failed(s->name, why, 1);
+		ask_about_stage(s, why);
 		free(why);
 		/* A fragment has taken the shell and its variables along: from the
 		 * top. The built-in stages can be run again. */
-		if (s->from != FROM_BUILTIN) {
-			end_shell();
-			reap_all(0);
-			make_plan();
-			s = G.stages;
+		if (s->from == FROM_FRAGMENT) {
+			s = plan_from_the_top();
+		} else {
+			again = xstrdup(s->name);
+			s = plan_from(again);
+			free(again);
 		}
 	}
 }
 
 /* --- PID 1 --- */
-
-static void never_exit(void)
-{
-	static smallint again;
-
-	/* to say it takes memory as well */
-	if (!again++)
-		say_everywhere("earlyinit: PID 1 can't go on; the machine waits for a reset\n");
-	for (;;)
-		wait_event(-1, -1);
-}
-
-/* The kernel opens /dev/console for us if it is there; it mounts devtmpfs
- * only with CONFIG_DEVTMPFS_MOUNT.
- */
-static void open_console(void)
-{
-	struct stat root, dev;
-	int fd;
-
-	if (stat("/", &root) == 0 && stat("/dev", &dev) == 0 && root.st_dev == dev.st_dev)
-		mount("dev", "/dev", "devtmpfs", MS_NOSUID, "mode=0755");
-	if (fcntl(STDIN_FILENO, F_GETFD) < 0) {
-		fd = open("/dev/console", O_RDWR | O_NOCTTY);
-		if (fd >= 0) {
-			xmove_fd(fd, STDIN_FILENO);
-			dup2(STDIN_FILENO, STDOUT_FILENO);
-			dup2(STDIN_FILENO, STDERR_FILENO);
-		}
-	}
-	/* Whatever is opened next must not become fd 0, 1 or 2 */
-	bb_sanitize_stdio();
-}
 
 /* BusyBox's init with arguments, or without an inittab, opens a bare shell:
  * so it gets none, and it is asked for only by these words.
@@ -1311,17 +1036,17 @@ static void rescue(void)
 
 	/* one that reads no inittab opens shells to everybody */
 	if (!ENABLE_LINUXRC || !ENABLE_FEATURE_USE_INITTAB) {
-		say_everywhere("earlyinit: no rescue: linuxrc is not in this busybox\n");
+		pid1_say("earlyinit: no rescue: linuxrc is not in this busybox\n");
 		return;
 	}
 	if (access("/etc/inittab", R_OK) != 0) {
-		say_everywhere("earlyinit: no rescue: there is no /etc/inittab\n");
+		pid1_say("earlyinit: no rescue: there is no /etc/inittab\n");
 		return;
 	}
-	leave_pid1_state();
+	pid1_leave_state();
 	selfexec(argv);
-	take_pid1_state();
-	say_everywhere("earlyinit: linuxrc can't be executed\n");
+	pid1_take_state();
+	pid1_say("earlyinit: linuxrc can't be executed\n");
 }
 
 /* A "rescue" behind "--" is the real init's, and not seen here. */
@@ -1332,13 +1057,84 @@ static bool wants_rescue(void)
 	return bootargs_get(G.args, "rescue") || (value && strcmp(value, "0") != 0);
 }
 
-/* Takes the word out of the arguments for the real init. */
+/* Takes the word out of the arguments for the real init. One behind "--" is
+ * not asked after.
+ */
 static void drop_rescue(char **argv)
 {
+	if (!bootargs_get(G.args, "rescue"))
+		return;
 	while (*argv && strcmp(*argv, "rescue") != 0)
 		argv++;
 	for (; *argv; argv++)
 		argv[0] = argv[1];
+}
+
+/* What the kernel command line says about the boot itself */
+static void read_args(struct bootarg *args)
+{
+	const char *value;
+
+	G.args = args;
+	value = bootargs_get(args, "rd.debug");
+	G.debug = value && strcmp(value, "0") != 0;
+	value = bootargs_get(args, "rd.break");
+	G.break_at = value && !*value ? pivot_stage : value;
+}
+
+/* Returns what is wrong with the next word of G.args from *POS on, allocated;
+ * NULL: nothing more is. Wants the plan.
+ */
+char* FAST_FUNC earlyinit_bad_word(unsigned *pos)
+{
+	static const struct {
+		const char *name;
+		const char *values;
+		const char *say;
+	} words[] = {
+		{ "rd.emergency", failure_emergencies, "reboot, poweroff, halt or wait" },
+		{ "fsck.mode", realroot_fsck_modes, "auto, force or skip" },
+		{ "rd.shell", "0\0" "1\0", "0 or 1" },
+	};
+	const struct bootarg *a;
+	unsigned i;
+
+	while ((a = &G.args[*pos])->name) {
+		const char *value = a->value ? a->value : "";
+
+		++*pos;
+		/* a word alone is a yes */
+		if (strcmp(a->name, "rd.shell") == 0 && !a->value)
+			continue;
+		for (i = 0; i < ARRAY_SIZE(words); i++) {
+			if (strcmp(a->name, words[i].name) == 0
+			 && index_in_strings(words[i].values, value) < 0
+			)
+				return xasprintf("'%s=%s' is not %s", a->name, value, words[i].say);
+		}
+		if (strcmp(a->name, "rd.timeout") == 0) {
+			bb_strtou(value, NULL, 10);
+			if (errno)
+				return xasprintf("'rd.timeout=%s' is no number of seconds", value);
+		}
+		if (strcmp(a->name, "rd.break") == 0 && *value && !find_stage(value))
+			return xasprintf("'rd.break=%s' is the name of no stage; 'earlyinit -n' shows them", value);
+	}
+	return NULL;
+}
+
+static void say_bad_words(void)
+{
+	unsigned pos = 0;
+	char *text, *line;
+
+	while ((text = earlyinit_bad_word(&pos)) != NULL) {
+		line = xasprintf("earlyinit: %s; it counts for nothing\n", text);
+		pid1_say(line);
+		pid1_trace("<4>%s", line);
+		free(line);
+		free(text);
+	}
 }
 
 /* PID 1 was something else and failed: STAGE or STAGE:WHY */
@@ -1346,8 +1142,8 @@ static void come_back(const char *stage, bool may_retry)
 {
 	const char *why = strchrnul(stage, ':');
 
-	failed(xasprintf("%.*s", (int)(why - stage), stage),
-		*why ? why + 1 : "its words stand above", may_retry);
+	ask_about(xasprintf("%.*s", (int)(why - stage), stage),
+		*why ? why + 1 : "its words stand above", NULL, may_retry);
 }
 
 static void boot(char **argv) NORETURN;
@@ -1357,14 +1153,14 @@ static void boot(char **argv)
 	const char *pivoted = NULL, *came_back = NULL;
 	struct stage *mounts;
 
-	die_func = never_exit;
-	take_pid1_state();
-	open_console();
+	die_func = pid1_never_exit;
+	pid1_open_console();
+	pid1_take_state();
 	own_proc = access("/proc/self", F_OK) != 0
 		&& mount("/proc", "/proc", "proc", MS_NODEV | MS_NOEXEC | MS_NOSUID, NULL) == 0;
 	selfexec_init();
-	G.args = bootargs_read();
-	G.commands_fd = G.replies_fd = -1;
+	bootdevice_take_predecessor();
+	read_args(bootargs_read());
 	if (*argv) {
 		came_back = is_prefixed_with(*argv, "--failed=");
 		pivoted = is_prefixed_with(*argv, "--pivoted=");
@@ -1376,13 +1172,16 @@ static void boot(char **argv)
 		come_back(pivoted, 0);
 	if (came_back) {
 		come_back(came_back, 1);
-		reap_all(0);
+		pid1_reap_all(0);
 	} else if (wants_rescue()) {
 		rescue();
 		drop_rescue(argv);
 	}
 
-	make_plan();
+	earlyinit_make_plan();
+	say_bad_words();
+	if (G.debug)
+		set_loglevel("7");
 	mounts = find_stage("00-mounts");
 	/* A user's own 00-mounts expects /proc as the kernel has left it */
 	if (own_proc && mounts && mounts->from != FROM_BUILTIN)
@@ -1393,21 +1192,29 @@ static void boot(char **argv)
 int earlyinit_main(int argc, char **argv) MAIN_EXTERNALLY_VISIBLE;
 int earlyinit_main(int argc UNUSED_PARAM, char **argv)
 {
+	enum {
+		OPT_n = 1 << 0,
+		OPT_c = 1 << 1,
+	};
 	unsigned opt;
 
 	INIT_G();
-	G.root = "";
+	applet_name = "earlyinit"; /* not "init", which speaks in the real root */
+	if (shutdown_asked(argv + 1))
+		return earlyinit_shutdown(argv + 1);
 	if (getpid() == 1)
 		boot(argv + 1);
 
-	opt = getopt32(argv, "^" "nR:" "\0" "=0", &G.root);
-	if (!(opt & 1))
+	opt = getopt32(argv, "^" "ncR:" "\0" "=0:n--c:c--n", &G.root);
+	if (!(opt & (OPT_n | OPT_c)))
 		bb_show_usage();
 	if (G.root[0] && access(G.root, X_OK) != 0)
 		bb_perror_msg_and_die("can't look into '%s'", G.root);
 	G.init_args = argv + optind;
+	if (opt & OPT_c)
+		return bootcheck_main();
 	/* The command line of this boot says nothing about another root's */
-	G.args = G.root[0] ? xzalloc(sizeof(G.args[0])) : bootargs_read();
-	make_plan();
+	read_args(G.root[0] ? bootcheck_default_args() : bootargs_read());
+	earlyinit_make_plan();
 	return print_plan();
 }
