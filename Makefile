@@ -1,5 +1,5 @@
 # Each target is one script; `make help` lists them.
-.PHONY: help boot check bench patches lint clean
+.PHONY: help boot check check-all bench patches lint clean
 
 help:
 	@scripts/help
@@ -7,6 +7,8 @@ boot:
 	@scripts/boot
 check:
 	@scripts/check
+check-all:
+	@ALL=1 scripts/check
 bench:
 	@testsuite/bench/run
 patches:

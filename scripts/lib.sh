@@ -18,6 +18,12 @@ CACHE=${EARLYBOOT_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/earlyboot}
 JOBS=${JOBS:-$(nproc 2>/dev/null || echo 1)}
 # Tools such as mkfs.ext4 and sfdisk are not on every user's PATH.
 PATH=$PATH:/usr/sbin:/sbin
+# What was compiled once is taken from the cache by the next checkout too.
+# Debian's ccache has links there, named as the compilers are.
+if [ -x /usr/lib/ccache/gcc ]; then
+	PATH=/usr/lib/ccache:$PATH
+	export CCACHE_DIR="$CACHE/ccache" CCACHE_BASEDIR="$TOP"
+fi
 export PATH
 
 say() {
