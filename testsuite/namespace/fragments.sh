@@ -37,7 +37,6 @@ t_built_in_stages_are_replaced_and_masked() {
 	echo 'echo own mountroot; mount -o bind /real /mnt' | fragment 50-mountroot
 	ln -s /dev/null "$R/init.d/40-printk"
 	: >"$R/init.d/69-printk"
-	# shellcheck disable=SC2016 # for the shell inside
 	# shellcheck disable=SC2016 # the fragment's
 	echo 'echo "level $(cat /proc/sys/kernel/printk)"' | fragment 41-look
 	boot_through
@@ -87,7 +86,6 @@ t_variables_live_from_fragment_to_fragment() {
 
 t_fragment_reads_from_the_console() {
 	new_early_root
-	# shellcheck disable=SC2016 # for the shell inside
 	# shellcheck disable=SC2016 # the fragment's
 	echo 'read -r -p "name? " name; echo "it is $name."' | fragment 20-ask
 	boot <<-'END'
@@ -99,7 +97,7 @@ t_fragment_reads_from_the_console() {
 	END
 }
 
-t_failure_says_stage_status_and_line() {
+t_failure_says_stage_status_line_and_remedy() {
 	new_early_root
 	fragment 20-bad <<-'END'
 		echo one
@@ -108,7 +106,7 @@ t_failure_says_stage_status_and_line() {
 		echo "this is not reached"
 	END
 	boot <<-'END'
-		want {20-bad failed: exit status 7 at line 3}
+		want {20-bad failed: exit status 7 at line 3\s+correct /init.d/20-bad on the boot device}
 		want {r: try again, b: reboot, p: power off\? }
 		type p
 		ends SIGINT
@@ -254,18 +252,178 @@ t_fragment_that_executes_a_program_is_waited_for() {
 	END
 }
 
+# logged LINE...: the kernel log of the boot is these lines, with N for each
+# number of milliseconds
+logged() {
+	kernel_log_ends
+	same "the kernel log" "$(sed 's/ [0-9]* ms/ N ms/' "$T/kmsg")" "$(printf '%s\n' "$@")"
+}
+
 t_stages_are_in_the_kernel_log() {
 	new_early_root
-	mkfifo "$R/dev/kmsg"
-	cat "$R/dev/kmsg" >"$T/kmsg" &
-	exec 9>"$R/dev/kmsg"
+	kernel_log
 	echo true | fragment 20-x
 	boot_through
-	exec 9>&-
-	wait
-	sed 's/[0-9]* ms$/N ms/' "$T/kmsg" >"$T/kmsg-plain" || :
-	cat "$T/kmsg"
-	grep -aq 'earlyinit: 20-x' "$T/kmsg" || fail "20-x is not in the kernel log"
-	grep -aq 'earlyinit: 20-x done' "$T/kmsg-plain" || fail "the time of 20-x is not in the kernel log"
-	grep -aq 'earlyinit: 50-mountroot done' "$T/kmsg" || fail "50-mountroot is not in the kernel log"
+	logged '<6>earlyinit: 00-mounts' '<6>earlyinit: 00-mounts done N ms' \
+		'<6>earlyinit: 05-keymap' '<6>earlyinit: 05-keymap done N ms' \
+		'<6>earlyinit: 20-x' '<6>earlyinit: 20-x done N ms' \
+		'<6>earlyinit: 40-printk' '<6>earlyinit: 40-printk done N ms' \
+		'<6>earlyinit: 50-luksunlock' '<6>earlyinit: 50-luksunlock done N ms' \
+		'<6>earlyinit: 50-mountroot' '<6>earlyinit: 50-mountroot done N ms' \
+		'<6>earlyinit: 69-printk' '<6>earlyinit: 69-printk done N ms' \
+		'<6>earlyinit: 95-reap' '<6>earlyinit: 95-reap done N ms' \
+		'<6>earlyinit: 99-pivotroot' '<6>earlyinit: 99-pivotroot hands over N ms'
+}
+
+t_program_is_retried_in_place() {
+	new_early_root
+	echo 'word=kept; echo "first runs"' | fragment 10-first
+	printf '#!/bin/sh\n[ -f /run/once ] || { : >/run/once; exit 5; }\n' | fragment 20-program
+	chmod +x "$R/init.d/20-program"
+	# shellcheck disable=SC2016 # the fragment's
+	echo 'echo "word is $word"' | fragment 30-last
+	boot <<-'END'
+		want {20-program failed: exit status 5.*power off\? }
+		type r
+		want {word is kept}
+		want $env(ROUND_TRIP)
+		ends 0
+	END
+	same "runs of the fragment before" "$(grep -c 'first runs' "$T/serial")" 1
+}
+
+t_retry_sees_what_has_changed_in_init_d() {
+	new_early_root
+	sed -i 's,^/real,/nowhere,' "$R/etc/fstab"
+	boot <<-'END'
+		want {50-mountroot failed: .*power off\? }
+		exec sh -c {echo 'echo own; mount -o bind /real /mnt' >$R/init.d/50-mountroot}
+		type r
+		want {own}
+		want $env(ROUND_TRIP)
+		ends 0
+	END
+}
+
+t_shell_that_is_lost_between_two_fragments_is_a_failure() {
+	new_early_root
+	# shellcheck disable=SC2016 # the fragment's
+	echo 'word=lost; echo $$ >/run/shell' | fragment 10-first
+	fragment 20-program <<-'END'
+		#!/bin/sh
+		shell=$(cat /run/shell)
+		kill -9 "$shell"
+		# until PID 1 has reaped it
+		while [ -e "/proc/$shell" ]; do :; done
+	END
+	chmod +x "$R/init.d/20-program"
+	# shellcheck disable=SC2016 # the fragment's
+	echo 'echo "word is $word"' | fragment 30-last
+	boot <<-'END'
+		want {30-last failed: the shell of the fragments is gone \(killed by signal 9\).*power off\? }
+		exec rm $env(R)/init.d/20-program
+		type r
+		want {word is lost}
+		want $env(ROUND_TRIP)
+		ends 0
+	END
+	unsaid 'word is .'
+}
+
+t_fragments_are_traced_with_rd_debug() {
+	new_early_root
+	cmdline quiet rd.debug
+	fragment 20-traced <<-'END'
+		echo "the level is $(cut -f 1 /proc/sys/kernel/printk)"
+	END
+	# shellcheck disable=SC2016 # the fragment's
+	echo 'echo "then $(cut -f 1 /proc/sys/kernel/printk)"' | fragment 45-quiet
+	boot_through
+	said '+ echo' 'the level is 7' 'then 7'
+	unsaid '+ set'
+}
+
+t_fragment_line_of_fstab_whose_device_is_not_there_yet() {
+	new_early_root
+	echo '/dev/later /late ext4 noauto,nofail 0 0' >>"$R/etc/fstab"
+	echo '/dev/missing /missing ext4 nofail 0 0' >>"$R/etc/fstab"
+	boot_through
+}
+
+t_mount_of_fstab_that_waits_for_its_device() {
+	new_early_root
+	cmdline quiet rd.timeout=2
+	mkdir "$R/late"
+	echo '/dev/later /late ext4 ro 0 0' >>"$R/etc/fstab"
+	boot <<-'END'
+		want {00-mounts failed: .*the device of /late did not come in 2 seconds \(rd.timeout\)\s+correct /etc/fstab.*power off\? }
+		type p
+		ends SIGINT
+	END
+}
+
+t_lines_of_fstab_are_mounted_in_their_order() {
+	new_early_root
+	cmdline quiet rd.timeout=1
+	mkdir "$R/data"
+	printf '%s\n' '/dev/later /data ext4 ro 0 0' 'tmpfs /data/tmp tmpfs nodev 0 0' >>"$R/etc/fstab"
+	# before the device is there, /data has no such directory
+	boot <<-'END'
+		want_without {the device of /data did not come in 1 seconds .*power off\? } {/data/tmp}
+		exec sed -i {s,^/dev/later.*,data /data tmpfs mode=0755 0 0,} $env(R)/etc/fstab
+		type r
+		want {00-mounts failed: .*/data/tmp.*power off\? }
+		type p
+		ends SIGINT
+	END
+}
+
+t_mount_of_fstab_that_fails_and_may() {
+	new_early_root
+	mkdir "$R/one" "$R/two"
+	: >"$R/dev/broken"
+	printf '%s\n' 'none /one nosuchtype nofail 0 0' '/dev/broken /two ext4 nofail 0 0' >>"$R/etc/fstab"
+	boot <<-'END'
+		want_without $env(ROUND_TRIP) {00-mounts failed:}
+		ends 0
+	END
+	said 'earlyinit: /one is not mounted; the boot goes on without it (nofail)' \
+		'earlyinit: /two is not mounted; the boot goes on without it (nofail)'
+}
+
+t_mount_of_fstab_that_fails_and_may_not() {
+	new_early_root
+	mkdir "$R/one"
+	echo 'none /one nosuchtype defaults 0 0' >>"$R/etc/fstab"
+	boot <<-'END'
+		want {00-mounts failed: .*power off\? }
+		type p
+		ends SIGINT
+	END
+}
+
+# As one that runs a daemon in the foreground. It is named once, and goes on.
+t_fragment_that_does_not_end_is_named() {
+	new_early_root
+	echo 'read -r line' | fragment 20-read
+	boot <<-'END'
+		want {earlyinit: 20-read still runs, after 15 seconds; Ctrl-Alt-Del reboots}
+		type x
+		want_without $env(ROUND_TRIP) {still runs}
+		ends 0
+	END
+}
+
+t_program_that_does_not_end_is_named() {
+	new_early_root
+	printf '#!/bin/sh\nread -r line\nexit 5\n' | fragment 20-read
+	chmod +x "$R/init.d/20-read"
+	boot <<-'END'
+		want {earlyinit: 20-read still runs, after 15 seconds; Ctrl-Alt-Del reboots}
+		type x
+		want {20-read failed: exit status 5}
+		want {power off\? }
+		type p
+		ends SIGINT
+	END
 }

@@ -122,6 +122,19 @@ cmdline() {
 	printf '%s\n' "$*" >"$T/cmdline"
 }
 
+# kernel_log: /dev/kmsg of the next boot goes to $T/kmsg; 9 keeps the pipe open.
+# No question may come, which reads from /dev/kmsg as well.
+kernel_log() {
+	mkfifo "$R/dev/kmsg"
+	cat <"$R/dev/kmsg" >"$T/kmsg" &
+	exec 9>"$R/dev/kmsg"
+}
+
+kernel_log_ends() {
+	exec 9>&-
+	wait
+}
+
 # person: the expect script on standard input; its end is the test's
 person() {
 	cat >"$T/person.exp"
@@ -157,7 +170,7 @@ terminals() {
 	mount -t tmpfs run /run
 	: >"$T/active"
 	mount --bind "$T/active" /sys/class/tty/console/active
-	L="$BUSYBOX luksunlock"
+	L="$CHECKED luksunlock"
 	BAD=$WORK/badmouth
 	export L BAD
 }

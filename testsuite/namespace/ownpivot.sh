@@ -60,6 +60,23 @@ t_own_pivot_without_a_real_init_is_found_before() {
 	unsaid 'the fragment runs'
 }
 
+t_own_pivot_to_an_init_of_another_name() {
+	new_classic_root
+	mv "$R/real/sbin/init" "$R/real/sbin/myinit"
+	fragment 99-pivotroot <<-'END'
+		# /sbin/initng was here
+		umount /tmp /sys /run /proc /dev/pts
+		mount --move /dev /mnt/dev
+		cd /mnt
+		pivot_root . boot
+		exec chroot . /sbin/myinit < dev/console > dev/console 2>&1
+	END
+	boot <<-'END'
+		want_without $env(ROUND_TRIP) {failed:}
+		ends 0
+	END
+}
+
 # A chroot or a program that is not there, behind the pivot
 lost() {
 	boot <<-END

@@ -38,14 +38,33 @@ t_pivotboot_refuses_without_dev() {
 	refuses "pivotboot: /mnt has no directory 'dev' for the devices" /mnt
 }
 
+# A real root that can't be written to
+read_only() {
+	mounts="$mounts; mount -o remount,bind,ro /mnt"
+}
+
+t_pivotboot_refuses_without_run() {
+	new_early_root
+	rmdir "$R/real/run"
+	refuses "pivotboot: /mnt has no directory 'run' for what the early root hands on; make it in the real root, or use --no-run" /mnt
+}
+
+t_pivotboot_refuses_to_move_the_api_to_nowhere() {
+	new_early_root
+	rmdir "$R/real/sys"
+	refuses "pivotboot: /mnt has no directory 'sys' for --move-api; make it in the real root" --move-api /mnt
+}
+
 t_pivotboot_refuses_without_boot() {
 	new_early_root
 	rmdir "$R/real/boot"
+	read_only
 	refuses "pivotboot: /mnt has no directory 'boot' for the early root" /mnt
 }
 
 t_pivotboot_refuses_a_put_old_that_is_not_there() {
 	new_early_root
+	read_only
 	refuses "pivotboot: /mnt has no directory 'efi' for the early root" -o efi /mnt
 }
 
@@ -77,6 +96,101 @@ t_pivotboot_refuses_an_init_that_is_a_directory() {
 	rm "$R/real/sbin/init"
 	mkdir "$R/real/sbin/init"
 	refuses "pivotboot: real init '/sbin/init' in /mnt is not an executable file" /mnt
+}
+
+t_pivotboot_refuses_an_init_that_is_empty() {
+	new_early_root
+	: >"$R/real/sbin/init"
+	chmod +x "$R/real/sbin/init"
+	refuses "pivotboot: '/sbin/init' in /mnt is neither an ELF program nor a script with #!; name another init with real_init=" /mnt
+}
+
+t_pivotboot_refuses_an_init_on_a_file_system_without_exec() {
+	new_early_root
+	mounts="$mounts; mount -o remount,bind,noexec /mnt"
+	refuses "pivotboot: '/sbin/init' in /mnt is on a file system that is mounted noexec; mount it without" /mnt
+}
+
+t_pivotboot_refuses_a_script_of_nothing() {
+	new_early_root
+	printf '#!/opt/nosh -x\n' >"$R/real/sbin/init"
+	refuses "pivotboot: real init '/sbin/init' in /mnt needs '/opt/nosh': No such file or directory; install that in the real root" /mnt
+}
+
+t_pivotboot_refuses_a_script_of_a_usr_that_is_not_mounted() {
+	new_early_root
+	printf '#!/usr/bin/sh\n' >"$R/real/sbin/init"
+	refuses "needs '/usr/bin/sh': No such file or directory (and /usr is empty there: mount it before); install" /mnt
+}
+
+t_pivotboot_refuses_a_script_of_a_file_that_is_not_executable() {
+	new_early_root
+	printf '#! /etc/sh\n' >"$R/real/sbin/init"
+	: >"$R/real/etc/sh"
+	refuses "pivotboot: real init '/sbin/init' in /mnt needs '/etc/sh', which is not an executable file" /mnt
+}
+
+# scripts N: an init of that many scripts, each the interpreter of the one before
+scripts() {
+	cat >"$R/real/bin/s0" <<-'END'
+		#!/bin/sh
+		echo "REAL INIT pid=$$"
+	END
+	n=1
+	while [ "$n" -lt "$1" ]; do
+		echo "#!/bin/s$((n - 1))" >"$R/real/bin/s$n"
+		n=$((n + 1))
+	done
+	chmod +x "$R"/real/bin/s[0-9]
+	mv "$R/real/bin/s$((n - 1))" "$R/real/sbin/init"
+}
+
+t_pivotboot_follows_as_many_scripts_as_the_kernel() {
+	new_early_root
+	scripts 5
+	# what a shell makes of the file names that it gets does not matter here
+	ROUND_TRIP='REAL INIT pid=1' boot_through
+}
+
+t_pivotboot_refuses_more_scripts_than_the_kernel_does() {
+	new_early_root
+	scripts 6
+	refuses "pivotboot: real init '/sbin/init' in /mnt leads through more than 5 scripts" /mnt
+	# by the kernel's own word
+	cat_script <<-END
+		$mounts
+		chroot /mnt /sbin/init
+		echo "status \$?"
+	END
+	unsaid 'REAL INIT'
+}
+
+t_pivotboot_refuses_a_program_whose_loader_is_missing() {
+	new_early_root
+	loader=$(readelf -l "$DYNAMIC" | sed -n 's/.*interpreter: \(.*\)\]/\1/p')
+	cp "$DYNAMIC" "$R/real/sbin/init"
+	refuses "pivotboot: real init '/sbin/init' in /mnt needs '$loader': No such file or directory" /mnt
+	mkdir -p "$R/real${loader%/*}"
+	cp "$R/real/bin/busybox" "$R/real$loader"
+	cat_script <<-END
+		$mounts
+		pivotboot -n /mnt; echo "status \$?"
+	END
+	said 'status 0'
+}
+
+t_pivotboot_reads_programs_of_32_bits() {
+	new_early_root
+	# an ELF32 head and one program header at 52: PT_INTERP, 12 bytes at 84
+	{
+		printf '\177ELF\001\001\001\000\000\000\000\000\000\000\000\000'
+		printf '\002\000\003\000\001\000\000\000\000\000\000\000\064\000\000\000'
+		printf '\000\000\000\000\000\000\000\000\064\000\040\000\001\000\000\000\000\000\000\000'
+		printf '\003\000\000\000\124\000\000\000\000\000\000\000\000\000\000\000'
+		printf '\014\000\000\000\014\000\000\000\004\000\000\000\001\000\000\000'
+		printf '/lib/ld32.so\000'
+	} >"$R/real/sbin/init"
+	refuses "pivotboot: real init '/sbin/init' in /mnt needs '/lib/ld32.so': No such file or directory (and /usr is empty" /mnt
 }
 
 t_pivotboot_refuses_an_init_that_only_the_early_root_has() {
@@ -117,6 +231,50 @@ t_pivotboot_n_says_and_changes_nothing() {
 	same "its words" "$(cat "$T/serial")" "status 0
 status 0
 mounts as before"
+}
+
+# warns LINE PIVOTBOOT_ARGS...: one line, but status 0; '' for LINE: none
+warns() {
+	line=$1
+	shift
+	cat_script <<-END
+		$mounts
+		pivotboot -n $* >/out 2>&1
+		echo "status \$?"
+		cat /out
+		echo "lines \$(wc -l </out)"
+	END
+	said 'status 0' "lines ${line:+1}" "$line"
+	[ -n "$line" ] || said 'lines 0'
+}
+
+t_pivotboot_n_says_that_files_will_be_hidden() {
+	new_early_root
+	: >"$R/real/boot/vmlinuz"
+	warns "pivotboot: '/boot' of the real root is not empty: the early root will hide its files; move them away" /mnt
+}
+
+t_pivotboot_n_says_what_fstab_mounts_over_it() {
+	new_early_root
+	echo '/dev/sdz1 /boot ext4 defaults 0 2' >"$R/real/etc/fstab"
+	warns "pivotboot: fstab of the real root mounts '/dev/sdz1' at '/boot', over the early root; take the line out there, or name another directory with -o" /mnt
+}
+
+t_pivotboot_n_takes_no_offence_at_other_lines_of_fstab() {
+	new_early_root
+	cat >"$R/real/etc/fstab" <<-'END'
+		/dev/sdz1 /boot ext4 noauto 0 0
+		/dev/sdz2 /boot/efi vfat defaults 0 0
+		/dev/sdz3 / ext4 defaults 0 1
+	END
+	warns '' /mnt
+}
+
+t_pivotboot_n_makes_nothing() {
+	new_early_root
+	rmdir "$R/real/boot"
+	warns '' /mnt
+	[ ! -e "$R/real/boot" ] || fail "-n has made a directory"
 }
 
 t_pivotboot_n_sees_a_link_as_the_new_root_does() {
@@ -278,14 +436,146 @@ t_pivotboot_with_nonsense_as_pid_1_is_no_panic() {
 	END
 }
 
-t_pivotboot_on_an_initramfs_switches_root() {
+t_pivotboot_makes_a_missing_put_old() {
 	new_early_root
-	# What makes a tmpfs an initramfs for switch_root
+	pivot_with 'exec pivotboot -o mnt/early/root /mnt'
+	# shellcheck disable=SC2016 # of the real init
+	echo 'echo "early at $(ls -d /mnt/early/root/init.d)"' | probe
+	boot_through
+	said 'early at /mnt/early/root/init.d'
+}
+
+t_pivotboot_resolves_put_old_in_the_new_root() {
+	new_early_root
+	rmdir "$R/real/boot"
+	mkdir "$R/real/efi"
+	ln -s /efi "$R/real/boot"
+	pivot_with 'exec pivotboot /mnt'
+	# shellcheck disable=SC2016 # of the real init
+	echo 'echo "early at $(ls -d /efi/init.d)"' | probe
+	boot_through
+	said 'early at /efi/init.d'
+}
+
+t_pivotboot_pivots_where_mounts_are_shared() {
+	new_early_root
+	pivot_with 'mount --make-rshared /
+		grep -c shared: /proc/self/mountinfo
+		exec pivotboot /mnt'
+	echo "$look" | probe
+	boot_through
+	said 'at /boot' 'at /dev' 'at /run'
+	unsaid '/mnt' 'at /boot/dev' 'at /boot/run'
+}
+
+# An image that nobody writes to, and what is written beside it
+t_pivotboot_pivots_into_an_overlay() {
+	new_early_root
+	mounts='mount --bind /real /old; mount -o remount,bind,ro /old
+		mount -t tmpfs run /run
+		mkdir -p /run/upper /run/work
+		mount -t overlay -o lowerdir=/old,upperdir=/run/upper,workdir=/run/work,userxattr root /mnt'
+	pivot_with 'exec pivotboot -o early /mnt'
+	# shellcheck disable=SC2016 # of the real init
+	echo 'echo "early at $(ls -d /early/init.d), $(stat -f -c %t /), $(ls -d /run/upper/early)"' | probe
+	boot_through
+	said 'early at /early/init.d, 794c7630, /run/upper/early'
+	[ ! -e "$R/real/early" ] || fail "it has written to the image"
+}
+
+# What an initramfs is like: the kernel's table has this type for it. The rest
+# of the table is not made up.
+like_an_initramfs() {
+	mounts="$mounts; sed 's|^[^ ]* / tmpfs|rootfs / rootfs|' /proc/1/mounts >/table
+		mount --bind /table /proc/1/mounts"
 	: >"$R/init"
+}
+
+t_pivotboot_on_an_initramfs_deletes_and_moves() {
+	new_early_root
+	like_an_initramfs
 	pivot_with 'exec pivotboot /mnt /sbin/init 5'
 	# shellcheck disable=SC2016 # of the real init
 	echo 'echo "boot has $(ls /boot)."' | probe
 	boot_through
 	said 'REAL INIT pid=1 args=5' 'boot has .'
-	[ ! -e "$R/bin/busybox" ] || fail "the initramfs still holds its files"
+	# but not what is on another file system
+	same "what is left" "$(cd "$R" && find . -xdev | sort | tr '\n' ' ')" '. ./real '
+	[ -x "$R/real/sbin/init" ] || fail "the real root has lost its init"
+}
+
+# There is nothing to go back to: the question is all that is left.
+t_pivotboot_behind_an_initramfs_ends_in_the_question() {
+	new_early_root
+	like_an_initramfs
+	cp "$WORK/bin/busybox" "$R/real/sbin/init"
+	printf '\376\312' | dd of="$R/real/sbin/init" bs=1 seek=18 conv=notrunc 2>/dev/null
+	pivot_with 'exec pivotboot /mnt'
+	boot <<-'END'
+		want {can't execute '/sbin/init': Exec format error}
+		want {99-pivotroot failed: [^?]*b: reboot, p: power off\? }
+		type b
+		ends SIGHUP
+	END
+	unsaid 'try again'
+}
+
+t_pivotboot_deletes_nothing_without_the_signs_of_an_initramfs() {
+	new_early_root
+	like_an_initramfs
+	rm "$R/init"
+	pivot_with 'exec pivotboot /mnt'
+	boot <<-'END'
+		want {'/init' is not a regular file, so '/' is no initramfs to be deleted}
+		want {r: try again.*power off\? }
+		type p
+		ends SIGINT
+	END
+	[ -x "$R/bin/busybox" ] || fail "the early root has lost its files"
+}
+
+t_pivotboot_deletes_no_new_root_that_is_a_part_of_the_initramfs() {
+	new_early_root
+	mkdir "$R/part"
+	cp -a "$R/real/." "$R/part/"
+	mounts=$(echo "$mounts" | sed 's|/real|/part|')
+	like_an_initramfs
+	pivot_with 'exec pivotboot /mnt'
+	boot <<-'END'
+		want {pivotboot: '/mnt' is a part of the initramfs, which is to be deleted; mount the real root there}
+		want {r: try again.*power off\? }
+		type p
+		ends SIGINT
+	END
+	[ -x "$R/bin/busybox" ] || fail "the initramfs has lost its files"
+	[ -x "$R/part/bin/busybox" ] || fail "the new root has lost its files"
+}
+
+# Process 1 here leads a session, as a shell would on the way: the first terminal
+# that it opens, and that is nobody's, becomes its own.
+t_pivotboot_gives_the_terminal_back() {
+	new_early_root
+	cc -O1 -Wall -Wextra -static -o "$R/real/sbin/init" "$HERE/../state.c"
+	pivot_with ': <>/dev/ttyS1; : </dev/tty && echo "it has a terminal"; exec pivotboot /mnt'
+	TWO_CONSOLES=1 boot <<-'END'
+		terminal second
+		set env(SECOND_TTY) $second_tty
+		boot
+		want {it has a terminal}
+		want {controlling terminal: No such device or address}
+		want {STATE END}
+		ends SIGINT
+	END
+}
+
+t_pivotboot_leaves_an_initramfs_as_pid_1_only() {
+	new_early_root
+	like_an_initramfs
+	cat_script <<-END
+		$mounts
+		sh -c 'mount --bind /table /proc/\$\$/mounts; exec pivotboot /mnt'
+		echo "status \$?"
+	END
+	said 'pivotboot: only process 1 can leave an initramfs' 'status 1'
+	[ -x "$R/bin/busybox" ] || fail "the early root has lost its files"
 }

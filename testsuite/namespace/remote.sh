@@ -14,8 +14,12 @@ t_remote_terminal_answers() {
 		want {Which\? }
 		type secret
 		want {^\r\nanswered\r\n}
-		ends 0
+		want {waiting for what is asked next}
 		at $q
+		ends 0
+		boot_goes_on
+		at $r
+		want {there is nothing to unlock; the boot goes on}
 		ends 0
 		is "the answer" [answer] "secret\n"
 	END
@@ -33,7 +37,6 @@ t_remote_terminal_shows_what_may_be_seen() {
 		want {Which\? }
 		type open
 		want {^open\r\nanswered\r\n}
-		ends 0
 	END
 }
 
@@ -76,7 +79,7 @@ t_remote_pipe_answers_the_menu_of_pid_1() {
 	END
 	boot <<-'END'
 		want {power off\? }
-		want {the machine goes down}
+		want {earlyinit: power off}
 		ends SIGINT
 	END
 }
@@ -98,10 +101,12 @@ t_remote_login_shell_runs_no_command() {
 		want_without {Which\? } {ran}
 		type secret
 		want_without {answered} {ran}
-		ends 0
-		at $r
-		want_without {answered} {ran}
-		ends 0
+		boot_goes_on
+		foreach each [list $s $r $n] {
+			at $each
+			want_without {the boot goes on} {ran}
+			ends 0
+		}
 	END
 }
 
@@ -117,7 +122,6 @@ t_remote_waits_for_the_question() {
 		want {Which\? }
 		type secret
 		want {answered}
-		ends 0
 		at $q
 		ends 0
 		is "the answer" [answer] "secret\n"
@@ -175,7 +179,6 @@ t_remote_ctrl_d_leaves() {
 		want {Which\? }
 		send "ab\004cd\r"
 		want {answered}
-		ends 0
 		at $q
 		ends 0
 		is "the answer" [answer] "abcd\n"
@@ -196,6 +199,7 @@ t_remote_refuses_513_bytes() {
 		want {that was longer than 512 bytes, the limit for a typed line\r\nWhich\? }
 		type [string repeat y 512]
 		want {answered}
+		at $q
 		ends 0
 		is "the answer" [answer] "[string repeat y 512]\n"
 	END
@@ -235,7 +239,9 @@ t_remote_sixteen_at_once() {
 		for {set i 0} {$i < 16} {incr i} { at $r($i); want {Which\? } }
 		at $r(7)
 		type secret
-		for {set i 0} {$i < 16} {incr i} { at $r($i); want {answered}; ends 0 }
+		for {set i 0} {$i < 16} {incr i} { at $r($i); want {answered} }
+		boot_goes_on
+		for {set i 0} {$i < 16} {incr i} { at $r($i); want {the boot goes on}; ends 0 }
 		at $q
 		ends 0
 		is "the answer" [answer] "secret\n"
@@ -264,6 +270,35 @@ t_remote_that_stalls_holds_up_nobody() {
 	END
 }
 
+# A client of which there is nothing left ends too: a pipe sends no SIGHUP.
+t_remote_whose_client_goes_does_not_stay() {
+	terminals
+	person <<-'END'
+		terminal a
+		consoles $a_tty
+		foreach asked {0 1} {
+			if {$asked} {
+				start q "exec $env(L) -q Which? >$env(T)/answer"
+				at $a
+				want {Which\? }
+			}
+			exec mkfifo $env(T)/in$asked $env(T)/out$asked
+			start r "exec $env(L) -r <$env(T)/in$asked >$env(T)/out$asked"
+			set in [open $env(T)/in$asked w]
+			set out [open $env(T)/out$asked r]
+			if {$asked} {
+				while {[catch {exec grep -q memfd:answer /proc/[exp_pid]/maps}]} { after 20 }
+			} else {
+				want {the machine does not ask yet; waiting}
+			}
+			close $out
+			ends 1
+			close $in
+		}
+	END
+}
+
+# The client that has the most makes room; who came with one is let in.
 t_remote_sessions_have_a_limit() {
 	terminals
 	person <<-'END'
@@ -272,16 +307,23 @@ t_remote_sessions_have_a_limit() {
 		start q "$env(L) -q Which? >$env(T)/answer"
 		at $a
 		want {Which\? }
-		start bad "exec $env(BAD) stall 32"
+		start first "SSH_CONNECTION='192.0.2.7 1 192.0.2.1 22' exec $env(L) -r"
+		want {Which\? }
+		start bad "exec $env(BAD) stall 40"
 		want {stalled}
 		start r "exec $env(L) -r"
-		want {too many sessions wait at this question}
-		ends 1
-		exec kill [exp_pid -i $bad]
-		at $bad
-		ends SIGTERM
-		start s "exec $env(L) -r"
 		want {Which\? }
+		for {set i 0} {$i < 40} {incr i} {
+			start many($i) "SSH_CONNECTION='192.0.2.9 1 192.0.2.1 22' exec $env(L) -r"
+			want {Which\? }
+		}
+		at $many(0)
+		want {too many sessions wait at this question; this one made room for a newer one}
+		ends 1
+		at $many(39)
+		type ""
+		want {Which\? }
+		at $first
 		type right
 		want {answered}
 		at $q
@@ -306,14 +348,14 @@ t_remote_garbage_harms_nobody() {
 		at $r
 		type right
 		want {answered}
-		ends 0
 		at $q
 		ends 0
 		is "the answer" [answer] "right\n"
 	END
 }
 
-t_remote_whose_owner_dies_ends() {
+# The failure menu may follow, or luksunlock again.
+t_remote_whose_owner_dies_waits_for_the_next() {
 	terminals
 	person <<-'END'
 		terminal a
@@ -324,8 +366,106 @@ t_remote_whose_owner_dies_ends() {
 		start r "exec $env(L) -r"
 		want {Which\? }
 		exec kill -KILL [exp_pid -i $q]
-		want {the machine asks no longer}
-		ends 1
+		want {^\r\nthe machine asks no longer\r\n}
+		want {waiting for what is asked next}
+		start p "exec $env(L) -q Now? >$env(T)/answer"
+		at $r
+		want {Now\? }
+		type right
+		want {answered}
+		at $p
+		ends 0
+		is "the answer" [answer] "right\n"
+	END
+}
+
+# A key that comes slowly holds up nothing, and is there for the next question.
+t_remote_pipe_that_is_slow_answers_the_next_question() {
+	terminals
+	mkfifo "$T/slow"
+	person <<-'END'
+		terminal a
+		consoles $a_tty
+		start q "exec $env(L) -q Which? >$env(T)/answer"
+		at $a
+		want {Which\? }
+		start r "exec $env(L) -r <$env(T)/slow"
+		set slow [open $env(T)/slow w]
+		puts -nonewline $slow "the first half, "
+		flush $slow
+		# it has joined: the page is there
+		while {[catch {exec grep -q memfd:answer /proc/[exp_pid -i $r]/maps}]} { after 20 }
+		at $a
+		type x
+		at $q
+		ends 0
+		at $r
+		want {waiting for what is asked next}
+		start p "exec $env(L) -q Now? >$env(T)/answer"
+		at $a
+		want {Now\? }
+		puts -nonewline $slow "the second"
+		close $slow
+		at $p
+		ends 0
+		is "the answer" [answer] "the first half, the second\n"
+		at $r
+		ends 0
+	END
+}
+
+# Not a mouth: what it says is on the consoles, once, and without control
+# characters.
+t_note_is_shown_at_the_consoles() {
+	terminals
+	mkdir -m 700 /run/luksunlock
+	echo 'SSH server: SHA256:abc' >/run/luksunlock/note
+	person <<-'END'
+		terminal a
+		consoles $a_tty
+		start q "$env(L) -q Which? >$env(T)/answer"
+		at $a
+		want {SSH server: SHA256:abc\r\nWhich\? $}
+		start r "exec $env(L) -r"
+		want_without {Which\? } {SHA256}
+		set note [open /run/luksunlock/note a]
+		puts $note "eth0 has 192.0.2.7\033\[2J"
+		close $note
+		at $a
+		want {^\r\neth0 has 192\.0\.2\.7\?\[2J\r\nWhich\? $}
+		at $r
+		type right
+		want_without {answered} {eth0}
+		at $q
+		ends 0
+	END
+}
+
+# One that sends nothing but empty lines as fast as it can is answered ten
+# times a second, and costs no processor.
+t_remote_that_floods_costs_nothing() {
+	terminals
+	person <<-'END'
+		terminal a
+		consoles $a_tty
+		start q "exec $env(L) -q Which? >$env(T)/answer"
+		set owner [exp_pid]
+		at $a
+		want {Which\? }
+		start bad "exec $env(BAD) flood 2"
+		want {flooded: ([0-9]+) answers}
+		if {$expect_out(1,string) > 30} { fail "it was answered $expect_out(1,string) times in 2 seconds" }
+		if {$expect_out(1,string) < 5} { fail "it was answered $expect_out(1,string) times only" }
+		set f [open /proc/$owner/stat]
+		set stat [split [lindex [split [read $f] ")"] 1]]
+		set ticks [expr {[lindex $stat 12] + [lindex $stat 13]}]
+		if {$ticks > 50} { fail "the flood has cost $ticks ticks of the processor" }
+		start r "exec $env(L) -r"
+		want {Which\? }
+		type right
+		want {answered}
+		at $q
+		ends 0
 	END
 }
 
@@ -349,6 +489,69 @@ t_answer_is_in_no_argument_and_no_environment() {
 		at $r
 		type "9"
 		want {answered}
+		at $q
+		ends 0
+		is "the answer" [answer] "Gwm7xYz9\n"
+	END
+}
+
+# Whichever way it ends: a key of which a question took nothing, one that a
+# signal cut short, one that was taken.
+t_remote_leaves_no_key_in_its_memory() {
+	terminals
+	echo Gwm7xYz9 >"$T/looked-for"
+	LOOK="$WORK/lastlook $T/looked-for"
+	export LOOK
+	found=0
+	# shellcheck disable=SC2016,SC2086 # for the shell inside; LOOK is words
+	$LOOK sh -c 'x=Gwm7; y=${x}xYz9' || found=$?
+	same "the status where it is left" "$found" 99
+	for each in untaken cut taken; do
+		mkfifo "$T/$each"
+	done
+	person <<-'END'
+		terminal a
+		consoles $a_tty
+		# starts a session whose key is half there
+		proc half {name} {
+			global env spawn_id r
+			start r "exec $env(LOOK) $env(L) -r <$env(T)/$name"
+			set pid [exp_pid]
+			set key [open $env(T)/$name w]
+			puts -nonewline $key Gwm7xYz9
+			flush $key
+			while {[set child [string trim [exec cat /proc/$pid/task/$pid/children]]] eq ""} { after 20 }
+			# it has joined, and waits again behind what it has read
+			while {[catch {exec grep -q memfd:answer /proc/$child/maps}]
+			 || ![string match "S*" [lindex [exec grep ^State /proc/$child/status] 1]]
+			 || [exec $env(WORK)/badmouth unread $env(T)/$name]} { after 20 }
+			return [list $key $child]
+		}
+		start q "exec $env(L) -q Which? >$env(T)/answer"
+		at $a
+		want {Which\? }
+		half untaken
+		set untaken $r
+		lassign [half cut] key child
+		exec kill $child
+		at $r
+		ends 143
+		at $a
+		type x
+		at $q
+		ends 0
+		at $untaken
+		want {waiting for what is asked next}
+		boot_goes_on
+		want {there is nothing to unlock; the boot goes on}
+		ends 0
+		start q "exec $env(L) -q Which? >$env(T)/answer"
+		at $a
+		want {Which\? }
+		lassign [half taken] key child
+		close $key
+		at $r
+		ends 0
 		at $q
 		ends 0
 		is "the answer" [answer] "Gwm7xYz9\n"

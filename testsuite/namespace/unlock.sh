@@ -220,15 +220,61 @@ t_session_that_stalls_is_cut_off() {
 		start q "$env(L) -a -f $env(T)/crypttab"
 		at $a
 		want {Passphrase for root}
-		start bad "exec $env(BAD) stall 2"
+		start bad "exec $env(BAD) hang 2"
 		want {stalled}
 		at $a
 		# What all sessions are told fills the stalled ones' buffers
-		for {set i 0} {$i < 150} {incr i} {
-			type wrong
-			want {wrong passphrase\r\nPassphrase for root[^:]*: }
+		for {set i 0} {$i < 100} {incr i} {
+			catch {exec sh -c "printf wrong | $env(L) -r 2>/dev/null"}
+			want {wrong passphrase from session [0-9]+\r\nPassphrase for root[^:]*: }
 		}
+		at $bad
+		want {hung up}
+		want {hung up}
+		at $a
 		type right
+		at $q
+		ends 0
+	END
+	opened root
+}
+
+# The mouth that is wrong waits longer each time, and no other does.
+t_wrong_mouth_is_paused() {
+	faked
+	luks root right
+	crypttab "root $T/root.blk"
+	person <<-'END'
+		terminal a
+		terminal b
+		consoles $a_tty $b_tty
+		start q "$env(L) -a -f $env(T)/crypttab"
+		at $a
+		want {Passphrase for root}
+		foreach least {1000 2000} {
+			type wrong
+			want {wrong passphrase\r\n}
+			set start [clock milliseconds]
+			want {Passphrase for root}
+			set pause [expr {[clock milliseconds] - $start}]
+			# Our clock begins when we have read that, which may be late.
+			if {$pause < $least / 2 || $pause > $least * 5} { fail "its pause was $pause ms, not $least" }
+		}
+		type wrong
+		want {wrong passphrase; the next try in 4 seconds\r\n$}
+		# typed in the pause: thrown away, as nothing was asked
+		type right
+		at $b
+		type wrong
+		want {wrong passphrase\r\n}
+		want {Passphrase for root}
+		# by when the first one's four seconds are not over
+		if {[string match "*Passphrase for*" [rest $a]]} { fail "the other console was paused as long" }
+		at $a
+		want {Passphrase for root[^:]*: $}
+		at $b
+		type right
+		want {root is open, by the passphrase from console pts/[0-9]+, after [0-9]+ seconds}
 		at $q
 		ends 0
 	END
@@ -249,12 +295,62 @@ t_remote_pipe_is_told_wrong_by_status_2() {
 		want {wrong passphrase}
 		ends 2
 		start s "echo right | $env(L) -r"
-		want {all is open|root is open}
+		want {root is open.*all is open; the boot goes on}
 		ends 0
 		at $q
 		ends 0
 	END
 	opened 'root'
+}
+
+t_remote_pipe_is_told_what_remains() {
+	faked
+	luks root right
+	luks home other
+	crypttab "root $T/root.blk" "home $T/home.blk"
+	person <<-'END'
+		terminal a
+		consoles $a_tty
+		start q "$env(L) -a -f $env(T)/crypttab"
+		at $a
+		want {Passphrase for root [^ ]*, home}
+		start r "printf right | $env(L) -r"
+		want {root is open.*it is not all yet; asked now: Passphrase for home}
+		ends 0
+		start r "printf other | $env(L) -r"
+		want {home is open.*all is open; the boot goes on}
+		ends 0
+		at $q
+		ends 0
+	END
+	opened 'home root'
+}
+
+# Who has three answers in the queue does not make one who has one wait for them.
+t_answers_are_queued_by_client() {
+	faked
+	slow right 500000
+	person <<-END
+		$deriving
+		terminal a
+		consoles \$a_tty
+		start q "exec \$env(L) -a -f \$env(T)/crypttab"
+		set pid [exp_pid]
+		at \$a
+		want {Passphrase for root}
+		type wrong
+		set child [deriving \$pid]
+		exec kill -STOP \$child
+		start bad "exec \$env(BAD) queue 'ssh 192.0.2.9' 'ssh 192.0.2.9' 'ssh 192.0.2.9' 'ssh 192.0.2.7'"
+		want {queued}
+		exec kill -CONT \$child
+		at \$a
+		want {trying the passphrase from ssh 192.0.2.9}
+		want {trying the passphrase from ssh (192.0.2.[0-9])}
+		is "the second" \$expect_out(1,string) 192.0.2.7
+		want {trying the passphrase from ssh (192.0.2.[0-9])}
+		is "the third" \$expect_out(1,string) 192.0.2.9
+	END
 }
 
 t_tries_has_an_end() {
@@ -304,9 +400,13 @@ t_key_file_that_does_not_fit_is_said_and_asks() {
 		consoles $a_tty
 		start q "$env(L) -a -f $env(T)/crypttab"
 		at $a
-		want "root: key file '$env(T)/key': it fits no key slot"
-		want "home: key file '$env(T)/none': "
+		# Both are tried at one time, and either may be first.
 		want {Passphrase for root \([^)]*\), home \([^)]*\): }
+		set all $expect_out(buffer)
+		foreach words [list "root: key file '$env(T)/key': it fits no key slot\r\n" \
+			"home: key file '$env(T)/none': No such file or directory\r\n"] {
+			if {[string first $words $all] < 0} { fail "it did not say: $words" }
+		}
 		type right
 		at $q
 		ends 0
@@ -324,7 +424,7 @@ t_volume_that_is_not_luks_is_said_and_the_others_open() {
 		consoles $a_tty
 		start q "$env(L) -a -f $env(T)/crypttab"
 		at $a
-		want {root \([^)]*\): not a LUKS device, or its header is damaged}
+		want {root \([^)]*\): not a LUKS device\r\n}
 		want {Passphrase for home \([^)]*\): }
 		type right
 		at $q
@@ -353,6 +453,132 @@ t_device_that_comes_late_is_asked_for_then() {
 	opened 'later'
 }
 
+# jumps SECONDS: the clock of the wall is set, as at a boot that learns the time
+# from the network. A limit has not passed by that.
+jumps() {
+	faked
+	luks later right
+	mv "$T/later.blk" "$T/hidden"
+	crypttab "later $T/later.blk none x-systemd.device-timeout=600"
+	L="env WALLJUMP=$T/jump FAKEDM=$T/dm LD_PRELOAD=$WORK/walljump.so:$WORK/fakedm.so $DYNAMIC luksunlock"
+	echo "$1" >"$T/jump-to-be"
+	person <<-'END'
+		terminal a
+		consoles $a_tty
+		start q "$env(L) -a -f $env(T)/crypttab"
+		at $a
+		want {waiting for '[^']*later.blk' \(later\), [23] seconds so far}
+		exec mv $env(T)/jump-to-be $env(T)/jump
+		exec mv $env(T)/hidden $env(T)/later.blk
+		want_without {Passphrase for later} {did not come}
+		type right
+		want_without {later is open, by the passphrase from console [^ ]*, after [0-9]{1,2} seconds} {after [0-9]{3}}
+		at $q
+		ends 0
+	END
+	opened 'later'
+}
+
+t_clock_that_is_set_forward_ends_no_wait() {
+	jumps 3600
+}
+
+t_clock_that_is_set_back_ends_no_wait() {
+	jumps -3600
+}
+
+# It was there, and comes back: that is a wait of its own.
+t_device_that_goes_is_waited_for_as_long_as_at_first() {
+	faked
+	luks root right
+	luks data right
+	crypttab "root $T/root.blk none x-systemd.device-timeout=5" \
+		"data $T/data.blk none nofail,timeout=6"
+	person <<-'END'
+		terminal a
+		consoles $a_tty
+		start q "$env(L) -a -f $env(T)/crypttab"
+		at $a
+		want {Passphrase for root}
+		want {data \([^)]*\): no passphrase came within 6 seconds}
+		want {Passphrase for root \([^)]*\): $}
+		exec mv $env(T)/root.blk $env(T)/hidden
+		type right
+		want {root \([^)]*\): No such file}
+		exec mv $env(T)/hidden $env(T)/root.blk
+		want_without {Passphrase for root} {did not come}
+		type right
+		at $q
+		ends 0
+	END
+	opened 'root'
+}
+
+# Nobody was asked for it, so nobody was wrong about it.
+t_wrong_passphrase_is_no_try_of_a_volume_that_waits_for_its_key() {
+	faked
+	luks root right
+	luks data right
+	crypttab "root $T/root.blk" "data $T/data.blk /key:/dev/none tries=1,keyfile-timeout=600"
+	person <<-'END'
+		terminal a
+		consoles $a_tty
+		start q "$env(L) -a -f $env(T)/crypttab"
+		at $a
+		want {Passphrase for root \([^)]*\): }
+		type wrong
+		want_without {wrong passphrase\r\nPassphrase for root \([^)]*\): } {no more tries|root [^:]*, data}
+		type right
+		at $q
+		ends 0
+	END
+	opened 'data root'
+}
+
+# It is asked for beside the others, as long as these are, and holds up no boot.
+t_nofail_volume_is_asked_for_and_not_waited_for() {
+	faked
+	luks root right
+	luks data other
+	luks more more
+	crypttab "root $T/root.blk" "data $T/data.blk none nofail" "more $T/more.blk none nofail"
+	person <<-'END'
+		terminal a
+		consoles $a_tty
+		start q "$env(L) -a -f $env(T)/crypttab"
+		at $a
+		want {Passphrase for root [^:]*, data [^:]*, more [^:]*: }
+		type more
+		want {more is open}
+		want {Passphrase for root [^ ]*, data [^ ]*: $}
+		type right
+		want_without {data \([^)]*\) stays closed; the boot does not wait for its passphrase \(nofail\)\r\n} {Passphrase for data}
+		at $q
+		ends 0
+	END
+	opened 'more root'
+}
+
+t_nofail_volume_is_waited_for_as_long_as_timeout_says() {
+	faked
+	luks root right
+	luks data other
+	crypttab "root $T/root.blk" "data $T/data.blk none nofail,timeout=60"
+	person <<-'END'
+		terminal a
+		consoles $a_tty
+		start q "$env(L) -a -f $env(T)/crypttab"
+		at $a
+		want {Passphrase for root [^:]*, data [^:]*: }
+		type right
+		want {Passphrase for data [^ ]*: $}
+		type other
+		at $q
+		ends 0
+	END
+	opened 'data root'
+}
+
 t_own_terminal_is_asked_and_no_other() {
 	faked
 	luks a right
@@ -372,9 +598,9 @@ t_own_terminal_is_asked_and_no_other() {
 	opened 'a'
 }
 
-# A volume whose key takes some seconds to derive
+# A volume whose key takes a second or two to derive
 slow() {
-	luks root "$1" 5000000
+	luks root "$1" "${2:-2500000}"
 	crypttab "root $T/root.blk"
 }
 
@@ -434,6 +660,50 @@ t_key_whose_attempt_is_killed_has_not_opened() {
 		if {[lindex $end 3] == 0} { fail "its status is 0" }
 	END
 	opened ''
+}
+
+# A key that waits in the queue while another opens all: it is told the same.
+t_answer_behind_the_one_that_opens_all_is_told_so() {
+	faked
+	slow right 500000
+	mkfifo "$T/in"
+	person <<-END
+		$deriving
+		# a session that is let in: what was sent before it was taken
+		proc newcomer {} {
+			global env spawn_id
+			start x "exec \$env(BAD) read"
+			want {Passphrase for root}
+		}
+		terminal a
+		consoles \$a_tty
+		start q "exec \$env(L) -a -f \$env(T)/crypttab"
+		set pid [exp_pid]
+		at \$a
+		want {Passphrase for root}
+		type right
+		set child [deriving \$pid]
+		exec kill -STOP \$child
+		start r "exec \$env(L) -r <\$env(T)/in"
+		set session [exp_pid]
+		set in [open \$env(T)/in w]
+		puts -nonewline \$in right
+		close \$in
+		while {[catch {exec grep -q memfd:answer /proc/\$session/maps}]} { after 20 }
+		newcomer
+		# it has read its key to the end, and waits
+		while {[exec \$env(BAD) unread \$env(T)/in]
+		 || ![string match "S*" [lindex [exec grep ^State /proc/\$session/status] 1]]} { after 20 }
+		newcomer
+		exec kill -CONT \$child
+		at \$r
+		want_without {all is open; the boot goes on} {not tried}
+		ends 0
+		at \$q
+		ends 0
+		if {[regexp {trying the passphrase from session} [rest \$a]]} { fail "it is tried when all is open" }
+	END
+	opened 'root'
 }
 
 t_passphrase_at_work_is_in_no_argument_and_no_environment() {
