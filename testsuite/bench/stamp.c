@@ -2,9 +2,12 @@
  * stamp - the first and the last program of a measured boot
  *
  * As init=/bench/start (or rdinit=) it is PID 1: it notes the moment, and
- * executes what /bench/next is a link to. As /sbin/init of the real root it
+ * executes what /bench/next is a link to. Where there is a /bench/ask, somebody
+ * waits at the console, and it says so there as well. As /sbin/init of the real root it
  * notes the moment again, says on the console how long it was and how many
- * processes there were, and switches the machine off.
+ * processes there were, and switches the machine off. Where the kernel has
+ * unpacked an initramfs, it says as well how long that took, by the moments of
+ * "Unpacking initramfs" and "Freeing initrd memory".
  *
  * The moments are those of the kernel's log, which needs nothing but /dev: one
  * clock, and nothing of it is on the console before the end.
@@ -47,16 +50,17 @@ static int next_pid(void)
 	return pid;
 }
 
-static void note(const char *fmt, ...)
+/* A line for the kernel's log. Returns 1 where it had to mount /dev for that */
+static int note(const char *fmt, ...)
 {
 	char line[128];
 	va_list p;
-	int len, fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+	int len, mounted = 0, fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0) {
 		/* an initramfs has no /dev yet */
 		mkdir("/dev", 0755);
-		mount("dev", "/dev", "devtmpfs", 0, NULL);
+		mounted = mount("dev", "/dev", "devtmpfs", 0, NULL) == 0;
 		fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	}
 	va_start(p, fmt);
@@ -65,6 +69,7 @@ static void note(const char *fmt, ...)
 	if (fd < 0 || write(fd, line, len) != len)
 		die("/dev/kmsg");
 	close(fd);
+	return mounted;
 }
 
 static void start(char **argv)
@@ -74,30 +79,37 @@ static void start(char **argv)
 
 	if (len <= 0)
 		die("/bench/next");
-	note("<7>bench start %d\n", next_pid());
+	/* who finds a /dev cannot mount it again, and may put a tmpfs over it */
+	if (note("<7>bench start %d\n", next_pid()) && umount("/dev") != 0)
+		die("umount /dev");
+	if (access("/bench/ask", F_OK) == 0) {
+		printf("bench: start\n");
+		fflush(stdout);
+	}
 	/* its name is what a BusyBox goes by */
 	argv[0] = next;
 	execv(next, argv);
 	die(next);
 }
 
-/* Microseconds and number of the line "bench WORD N" in the kernel's log */
-static int find(const char *word, unsigned long long *us, int *n)
+/* Microseconds of the last line in the kernel's log that begins with TEXT, and
+ * the number that may come next */
+static int find(const char *text, unsigned long long *us, int *n)
 {
-	char record[8192], text[64];
+	char record[8192];
 	int found = 0, fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	ssize_t len;
 
-	snprintf(text, sizeof(text), ";bench %s ", word);
 	while ((len = read(fd, record, sizeof(record) - 1)) > 0 || errno == EPIPE) {
 		char *p;
 
 		if (len <= 0)
 			continue;
 		record[len] = '\0';
-		p = strstr(record, text);
-		if (p && sscanf(record, "%*u,%*u,%llu", us) == 1
-		 && sscanf(p + strlen(text), "%d", n) == 1
+		p = strchr(record, ';');
+		if (p && strncmp(p + 1, text, strlen(text)) == 0
+		 && sscanf(record, "%*u,%*u,%llu", us) == 1
+		 && (!n || sscanf(p + 1 + strlen(text), "%d", n) == 1)
 		)
 			found = 1;
 	}
@@ -107,13 +119,18 @@ static int find(const char *word, unsigned long long *us, int *n)
 
 static void finish(void)
 {
-	unsigned long long from, to;
+	unsigned long long from, to, unpacking, unpacked;
 	int first, last;
 
 	note("<7>bench end %d\n", next_pid());
-	if (!find("start", &from, &first) || !find("end", &to, &last))
+	if (!find("bench start ", &from, &first) || !find("bench end ", &to, &last))
 		die("the kernel's log has no start");
-	printf("\nbench: %llu us, %d processes\n", to - from, last - first - 1);
+	printf("\nbench: %llu us, %d processes", to - from, last - first - 1);
+	if (find("Unpacking initramfs", &unpacking, NULL)
+	 && find("Freeing initrd memory", &unpacked, NULL)
+	)
+		printf(", unpacked in %llu us", unpacked - unpacking);
+	printf("\n");
 	fflush(stdout);
 	sync();
 	reboot(RB_POWER_OFF);
