@@ -440,7 +440,7 @@ static int run_pivotroot(void)
 
 	if (!ENABLE_PIVOTBOOT) {
 		pid1_keep_why(missing, sizeof(missing) - 1);
-		return W_EXITCODE(EXIT_FAILURE, 0);
+		return WAIT_STATUS_FAILURE;
 	}
 	status = pid1_in_child(check_pivot);
 	if (status != 0)

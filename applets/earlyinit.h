@@ -19,6 +19,9 @@ PUSH_AND_SET_FUNCTION_VISIBILITY_TO_HIDDEN
 
 enum { IN_CHILD, IN_PID1 };
 
+/* W_EXITCODE() is glibc's alone */
+enum { WAIT_STATUS_FAILURE = EXIT_FAILURE << 8 };
+
 struct builtin {
 	const char *name;
 	uint8_t where;

@@ -249,7 +249,7 @@ static int fail(int err)
 	return unlock_exit_status(err);
 }
 
-static int encrypt(void)
+static int encrypt_data(void)
 {
 	int state;
 
@@ -290,7 +290,7 @@ static int open_and_encrypt(struct secret *s, bool finish_start)
 		state = reencrypt_open(&G.r, s);
 	secret_free(s);
 	if (state == REENCRYPT_BEGUN)
-		return encrypt();
+		return encrypt_data();
 	reencrypt_close(&G.r);
 	if (state == -EPERM)
 		return -1;

@@ -421,7 +421,7 @@ int FAST_FUNC realroot_mount(void)
 	pid1_say(why);
 	pid1_keep_why(why, strlen(why));
 	free(why);
-	return W_EXITCODE(EXIT_FAILURE, 0);
+	return WAIT_STATUS_FAILURE;
 }
 
 /* What the plan says of the check: "checks it with fsck.ext4, " or "" */
