@@ -617,7 +617,7 @@ static void check_fstab(struct check *c)
 	if (f)
 		fclose(f);
 	f = sound ? setmntent(real, "r") : NULL;
-	while (f && getmntent_r(f, &m, buf, sizeof(buf))) {
+	while (f && fstab_next(f, &m, buf, sizeof(buf))) {
 		if (fstab_is_wanted(&m))
 			check_mount(c, &m);
 	}

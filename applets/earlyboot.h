@@ -46,8 +46,11 @@ unsigned meminfo_available_kib(void) FAST_FUNC;
 
 /* mounts.c */
 
+struct mntent;
+
 bool mounted_at(const char *point) FAST_FUNC;
 bool on_rootfs(void) FAST_FUNC;
+bool fstab_next(FILE *f, struct mntent *m, char *buf, int size) FAST_FUNC;
 
 /* oneline.c */
 

@@ -207,7 +207,7 @@ static int mount_fstab(FILE *tab, bool first)
 	int status = EXIT_SUCCESS;
 	FILE *f = setmntent("/etc/fstab", "r");
 
-	while (status == 0 && f && getmntent_r(f, &m, buf, sizeof(buf))) {
+	while (status == 0 && f && fstab_next(f, &m, buf, sizeof(buf))) {
 		if (!fstab_is_wanted(&m)
 		 || (is_default_mount(m.mnt_dir) && !fstab_is_on_device(&m)) != first
 		)
@@ -261,7 +261,7 @@ static char *plan_mounts(void)
 	FILE *f = setmntent(path, "r");
 
 	free(path);
-	while (f && getmntent_r(f, &m, buf, sizeof(buf))) {
+	while (f && fstab_next(f, &m, buf, sizeof(buf))) {
 		char *longer;
 
 		if (is_default_mount(m.mnt_dir) || !fstab_is_wanted(&m))

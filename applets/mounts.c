@@ -1,6 +1,6 @@
 /* vi: set sw=4 ts=4: */
 /*
- * What is mounted.
+ * What is mounted, and what fstab says is to be.
  *
  * Copyright (C) 2026 the earlyboot authors
  *
@@ -54,4 +54,56 @@ bool FAST_FUNC on_rootfs(void)
 	}
 	endmntent(f);
 	return yes;
+}
+
+/* The next field of LINE, which goes on behind it; "" where there is none. It
+ * ends in place, with the escapes of fstab(5) undone.
+ */
+static char *next_field(char **line)
+{
+	static const char escapes[] ALIGN1 = "040" "011" "012" "134";
+	char *from = *line + strspn(*line, " \t");
+	char *field = from, *to = from;
+
+	while (*from && *from != ' ' && *from != '\t') {
+		unsigned i = 0;
+
+		while (*from == '\\' && i < 4 && strncmp(from + 1, escapes + 3 * i, 3) != 0)
+			i++;
+		if (*from != '\\' || i == 4) {
+			*to++ = *from++;
+		} else {
+			*to++ = " \t\n\\"[i];
+			from += 4;
+		}
+	}
+	*line = *from ? from + 1 : from;
+	*to = '\0';
+	return field;
+}
+
+/* As getmntent_r(3). That of musl 1.2.3 passes over lines without the last two
+ * fields, which are optional, and over a last line without a line break: a boot
+ * device that boots with one C library would not with another.
+ */
+bool FAST_FUNC fstab_next(FILE *f, struct mntent *m, char *buf, int size)
+{
+	while (fgets(buf, size, f)) {
+		char *line = buf;
+		int c = strchr(buf, '\n') ? '\n' : 0;
+
+		while (c != '\n' && c != EOF)
+			c = getc(f);
+		chomp(buf);
+		m->mnt_fsname = next_field(&line);
+		if (!*m->mnt_fsname || *m->mnt_fsname == '#')
+			continue;
+		m->mnt_dir = next_field(&line);
+		m->mnt_type = next_field(&line);
+		m->mnt_opts = next_field(&line);
+		m->mnt_freq = atoi(next_field(&line));
+		m->mnt_passno = atoi(next_field(&line));
+		return 1;
+	}
+	return 0;
 }

@@ -298,7 +298,7 @@ static void find_in_fstab(const char *point)
 	char buf[4096];
 	FILE *f = setmntent("/etc/fstab", "r");
 
-	while (f && getmntent_r(f, &m, buf, sizeof(buf))) {
+	while (f && fstab_next(f, &m, buf, sizeof(buf))) {
 		char *dir = xmalloc_realpath(m.mnt_dir);
 
 		if (strcmp(dir ? dir : m.mnt_dir, point) == 0 && !hasmntopt(&m, "noauto"))

@@ -35,7 +35,7 @@ bool FAST_FUNC fstab_find(const char *point, struct mntent *m, char *buf, unsign
 	free(path);
 	if (!f)
 		return 0;
-	while (!found && getmntent_r(f, m, buf, size))
+	while (!found && fstab_next(f, m, buf, size))
 		found = strcmp(m->mnt_dir, point) == 0;
 	endmntent(f);
 	return found;

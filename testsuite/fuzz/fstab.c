@@ -45,7 +45,7 @@ static int plan(void)
 	realroot_timeout_s();
 	has_image("/etc/fstab", argument("real_resume_offset"));
 	f = setmntent("/etc/fstab", "r");
-	while (f && getmntent_r(f, &m, buf, sizeof(buf))) {
+	while (f && fstab_next(f, &m, buf, sizeof(buf))) {
 		if (fstab_is_wanted(&m)) {
 			if (m.mnt_dir[0] != '/' || strcmp(m.mnt_dir, REAL_ROOT) == 0)
 				fuzz_fault("00-mounts mounts '%s'", m.mnt_dir);
