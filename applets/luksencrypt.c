@@ -373,6 +373,18 @@ static void set_device(const char *spec)
 		: "there is no such device");
 }
 
+/* Twice the header: its place, and that of the first piece that is moved */
+static uint64_t reduce_bytes(const char *text)
+{
+	uint64_t bytes = xatoull_sfx(text, kmg_i_suffixes);
+
+	/* cryptsetup's word is without a unit bytes, too */
+	if (bytes < 2 * REENCRYPT_MIN_HEADER || bytes > 2 * REENCRYPT_MAX_HEADER)
+		bb_error_msg_and_die("--reduce %s is not 2M to %uM (with its unit)",
+			text, (unsigned)(2 * REENCRYPT_MAX_HEADER >> 20));
+	return bytes;
+}
+
 int luksencrypt_main(int argc, char **argv) MAIN_EXTERNALLY_VISIBLE;
 int luksencrypt_main(int argc UNUSED_PARAM, char **argv)
 {
@@ -399,7 +411,7 @@ int luksencrypt_main(int argc UNUSED_PARAM, char **argv)
 	if (opt & OPT_o)
 		G.r.header = xatoull_range(offset, REENCRYPT_MIN_HEADER / SECTOR, REENCRYPT_MAX_HEADER / SECTOR) * SECTOR;
 	if (opt & OPT_r)
-		G.r.header = xatoull_range_sfx(reduce, 2 * REENCRYPT_MIN_HEADER, 2 * REENCRYPT_MAX_HEADER, kmg_i_suffixes) / 2;
+		G.r.header = reduce_bytes(reduce) / 2;
 	if (opt & OPT_i)
 		G.r.iter_ms = xatou_range(iter_time, 1, 600 * 1000);
 	if (G.r.header & 4095 || (G.r.move && G.r.header & (REENCRYPT_MIN_HEADER - 1)))
