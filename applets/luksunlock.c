@@ -75,6 +75,10 @@ enum {
 enum {
 	/* What a child takes besides its key derivation */
 	OVERHEAD_KIB = 4 * 1024,
+
+	/* What opens by its own key within that needs no question. Who waits for
+	 * longer gets words, the first after two seconds. */
+	SILENT_MS = 1000,
 };
 
 /* One answer on its way through the volumes */
@@ -961,9 +965,57 @@ static void unlock_with_stdin(void)
 	}
 }
 
+/* Whether all volumes may open by their own keys, with nothing to say of it */
+static bool may_be_silent(void)
+{
+	struct volume *v = G.volumes;
+
+	while (v && has_own_key(v))
+		v = v->next;
+	return !v && G.q.quiet && !G.q.own_terminal && !G.complaints;
+}
+
+/* Lets volumes open by their own keys while no terminal is touched and no socket
+ * is there: a boot that needs nobody is the shorter by that. Returns the first
+ * whose child has ended in another way, and *STATUS of that; NULL: there is none,
+ * and who is not open yet still has its child.
+ */
+static struct volume *open_silently(int *status)
+{
+	unsigned start = monotonic_ms();
+	sigset_t child;
+
+	secret_guard_process(NULL);
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child, NULL);
+	start_scouts();
+	while (!all_done()) {
+		int left = SILENT_MS - (int)((unsigned)monotonic_ms() - start);
+		struct timespec ts = { 0, left * 1000000L };
+		pid_t pid = waitpid(-1, status, WNOHANG);
+		struct volume *v = G.volumes;
+
+		if (pid < 0 || left <= 0)
+			break;
+		if (pid == 0) {
+			sigtimedwait(&child, NULL, &ts);
+			continue;
+		}
+		while (v && v->pid != pid)
+			v = v->next;
+		if (v && (!v->attempt->active || v->attempt->note[0]))
+			return v;
+		if (v)
+			child_ended(v, *status);
+	}
+	return NULL;
+}
+
 static void open_volumes(void)
 {
-	struct volume *v;
+	struct volume *v, *ended = NULL;
+	int status;
 
 	for (v = G.volumes; v; v = v->next) {
 		v->attempt = unlock_new_attempt();
@@ -981,10 +1033,20 @@ static void open_volumes(void)
 		unlock_with_stdin();
 		return;
 	}
+	if (may_be_silent()) {
+		ended = open_silently(&status);
+		if (!ended && all_done())
+			return;
+		/* nobody has heard yet of what came since the first look */
+		for (v = G.volumes; v; v = v->next)
+			v->look_again = 1;
+	}
 	/* before the first look, else what comes in between is lost */
 	G.q.uevent_fd = devspec_open_uevents();
 	mouths_open(&G.q);
 	say_complaints(1);
+	if (ended)
+		child_ended(ended, status);
 	schedule();
 	mouths_run(&G.q);
 	mouths_ask(&G.q, NULL);
@@ -1177,8 +1239,11 @@ int luksunlock_main(int argc UNUSED_PARAM, char **argv)
 	open_volumes();
 	if ((opt & OPT_a) && G.exit_status == 0) {
 		/* tells a mouth that comes later that it came late */
-		int fd = open(LUKSUNLOCK_DONE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		int fd;
 
+		/* nobody may have asked */
+		mkdir(LUKSUNLOCK_DIR, 0700);
+		fd = open(LUKSUNLOCK_DONE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 		if (fd >= 0)
 			close(fd);
 	}

@@ -414,6 +414,88 @@ t_key_file_that_does_not_fit_is_said_and_asks() {
 	opened 'home root'
 }
 
+# The terminal is another's, and the directory of the socket is as none is taken:
+# who opened either would say something.
+t_key_files_of_a_quiet_boot_touch_no_mouth() {
+	faked
+	cmdline quiet
+	luks root right
+	luks home right
+	printf right >"$T/key"
+	crypttab "root $T/root.blk $T/key" "home $T/home.blk $T/key"
+	mkdir -m 777 /run/luksunlock
+	chmod 777 /run/luksunlock
+	$L -a -f "$T/crypttab" >"$T/said" 2>&1 || fail "status $?"
+	same "what it says" "$(cat "$T/said")" ""
+	[ -e /run/luksunlock/done ] || fail "it does not say that all is open"
+	opened 'home root'
+	rm "$T/dm/home"
+	printf wrong >"$T/key"
+	$L -a -f "$T/crypttab" >"$T/said" 2>&1 </dev/null &
+	until grep -q "not a directory of root's alone" "$T/said"; do :; done
+	kill $!
+}
+
+t_key_file_of_a_quiet_boot_that_does_not_fit_is_said_and_asks() {
+	faked
+	cmdline quiet
+	luks root right
+	luks home right
+	printf wrong >"$T/key"
+	printf right >"$T/right"
+	crypttab "root $T/root.blk $T/key" "home $T/home.blk $T/right"
+	person <<-'END'
+		terminal a
+		consoles $a_tty
+		start q "$env(L) -a -f $env(T)/crypttab"
+		at $a
+		want {root: key file '[^']*/key': it fits no key slot\r\n.*Passphrase for root \([^)]*\): }
+		type right
+		at $q
+		ends 0
+	END
+	opened 'home root'
+}
+
+# Longer than nobody is told anything
+t_key_file_of_a_quiet_boot_that_derives_for_long_opens() {
+	faked
+	cmdline quiet
+	luks root right 2500000
+	luks home right
+	printf right >"$T/key"
+	crypttab "root $T/root.blk $T/key" "home $T/home.blk $T/key"
+	person <<-'END'
+		terminal a
+		consoles $a_tty
+		start q "$env(L) -a -f $env(T)/crypttab"
+		while {![file exists /run/luksunlock/socket]} { after 20 }
+		at $q
+		ends 0
+	END
+	opened 'home root'
+}
+
+t_device_of_a_quiet_boot_that_comes_late_opens_by_its_key() {
+	faked
+	cmdline quiet
+	luks later right
+	mv "$T/later.blk" "$T/hidden"
+	printf right >"$T/key"
+	crypttab "later $T/later.blk $T/key"
+	person <<-'END'
+		terminal a
+		consoles $a_tty
+		start q "$env(L) -a -f $env(T)/crypttab"
+		at $a
+		want {waiting for '[^']*later.blk' \(later\)}
+		exec mv $env(T)/hidden $env(T)/later.blk
+		at $q
+		ends 0
+	END
+	opened 'later'
+}
+
 t_volume_that_is_not_luks_is_said_and_the_others_open() {
 	faked
 	luks home right
