@@ -75,12 +75,13 @@ static char *rooted(const char *path)
 /* --- the stages --- */
 
 /* What an early userspace has even if fstab does not say so */
-static const char default_mounts[] ALIGN1 =
-	"/dev/pts devpts noexec,nosuid\0"
-	"/proc proc nodev,noexec,nosuid\0"
-	"/run tmpfs nodev,nosuid,mode=0755\0"
-	"/sys sysfs nodev,noexec,nosuid\0"
-	"/tmp tmpfs nodev,nosuid\0";
+static const char *const default_mounts[][3] = {
+	{ "/dev/pts", "devpts", "noexec,nosuid" },
+	{ "/proc", "proc", "nodev,noexec,nosuid" },
+	{ "/run", "tmpfs", "nodev,nosuid,mode=0755" },
+	{ "/sys", "sysfs", "nodev,noexec,nosuid" },
+	{ "/tmp", "tmpfs", "nodev,nosuid" },
+};
 
 /* Returns whether 00-mounts is to mount this line of fstab. */
 bool FAST_FUNC fstab_is_wanted(const struct mntent *m)
@@ -100,9 +101,14 @@ bool FAST_FUNC fstab_is_on_device(const struct mntent *m)
 	char type[64];
 	FILE *f;
 	bool nodev = 0;
+	unsigned i;
 
 	if (!devspec_is_device(m->mnt_fsname) || hasmntopt(m, "bind"))
 		return 0;
+	for (i = 0; i < ARRAY_SIZE(default_mounts); i++) {
+		if (strcmp(default_mounts[i][1], m->mnt_type) == 0)
+			return 0;
+	}
 	f = fopen_for_read("/proc/filesystems");
 	while (f && !nodev && fgets(type, sizeof(type), f)) {
 		chomp(type);
@@ -116,11 +122,49 @@ bool FAST_FUNC fstab_is_on_device(const struct mntent *m)
 /* Whether DIR is one of default_mounts. */
 static bool is_default_mount(const char *dir)
 {
-	const char *line = default_mounts;
+	unsigned i = 0;
 
-	while (*line && !(is_prefixed_with(line, dir) && line[strlen(dir)] == ' '))
-		line += strlen(line) + 1;
-	return *line != '\0';
+	while (i < ARRAY_SIZE(default_mounts) && strcmp(default_mounts[i][0], dir) != 0)
+		i++;
+	return i < ARRAY_SIZE(default_mounts);
+}
+
+/* Mounts what has no options but these, which the default mounts have: each
+ * boot does that, and the applet is not needed for it. Returns whether it is
+ * mounted; the applet says why something can't be.
+ */
+static bool mount_plain(const struct mntent *m)
+{
+	static const struct {
+		const char *name;
+		unsigned long flag;
+	} known[] = {
+		{ "nodev", MS_NODEV },
+		{ "noexec", MS_NOEXEC },
+		{ "nosuid", MS_NOSUID },
+		{ "mode=0755", 0 },
+	};
+	unsigned long flags = MS_SILENT;
+	const char *p = m->mnt_opts, *data = NULL;
+	unsigned i;
+
+	for (;;) {
+		size_t len = strcspn(p, ",");
+
+		for (i = 0; i < ARRAY_SIZE(known); i++) {
+			if (strncmp(known[i].name, p, len) == 0 && !known[i].name[len])
+				break;
+		}
+		if (i == ARRAY_SIZE(known))
+			return 0;
+		flags |= known[i].flag;
+		if (!known[i].flag)
+			data = known[i].name;
+		p += len;
+		if (!*p++)
+			break;
+	}
+	return mount(m->mnt_fsname, m->mnt_dir, m->mnt_type, flags, data) == 0;
 }
 
 /* One mount for all lines of TAB, and none of its logic again. */
@@ -158,7 +202,9 @@ static int write_mount(FILE *to, struct mntent *m)
 	if (mounted_at(m->mnt_dir))
 		return EXIT_SUCCESS;
 	if (!fstab_is_on_device(m)) {
-		addmntent(to, m);
+		/* not past one that waits for the applet: it may lie in that */
+		if (ftello(to) != 0 || !mount_plain(m))
+			addmntent(to, m);
 		return EXIT_SUCCESS;
 	}
 	/* Who looks for a device wants /sys, which may be a line of TO */
@@ -226,7 +272,7 @@ static int run_mounts(void)
 {
 	struct mntent m;
 	char buf[1024];
-	const char *line = default_mounts;
+	unsigned i;
 	int fd = syscall(SYS_memfd_create, "fstab", 0);
 	int status;
 	FILE *tab;
@@ -236,12 +282,14 @@ static int run_mounts(void)
 	tab = xfdopen_for_write(fd);
 	mkdir("/dev/pts", 0755);
 	mkdir("/dev/shm", 01777);
-	for (; *line; line += strlen(line) + 1) {
-		char dir[16], type[8], options[32];
-
-		sscanf(line, "%15s %7s %31s", dir, type, options);
-		if (!fstab_find(dir, &m, buf, sizeof(buf)) && !mounted_at(dir))
-			fprintf(tab, "%s %s %s %s 0 0\n", dir, dir, type, options);
+	for (i = 0; i < ARRAY_SIZE(default_mounts); i++) {
+		if (fstab_find(default_mounts[i][0], &m, buf, sizeof(buf)))
+			continue;
+		m.mnt_fsname = m.mnt_dir = (char *)default_mounts[i][0];
+		m.mnt_type = (char *)default_mounts[i][1];
+		m.mnt_opts = (char *)default_mounts[i][2];
+		m.mnt_freq = m.mnt_passno = 0;
+		write_mount(tab, &m);
 	}
 	status = mount_fstab(tab, 1);
 	if (status == 0)

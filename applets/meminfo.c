@@ -18,7 +18,7 @@ unsigned FAST_FUNC meminfo_available_kib(void)
 	char *line;
 	FILE *f = fopen_for_read("/proc/meminfo");
 
-	while (f && (line = xmalloc_fgetline(f)) != NULL) {
+	while (f && kib == UINT_MAX && (line = xmalloc_fgetline(f)) != NULL) {
 		const char *value = is_prefixed_with(line, "MemAvailable:");
 
 		if (value)

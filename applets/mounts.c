@@ -10,10 +10,29 @@
 //kbuild:lib-$(CONFIG_PIVOTBOOT) += mounts.o
 
 #include <mntent.h>
+#include <sys/vfs.h>
 #include "earlyboot.h"
 
+#define MAGIC_RAMFS 0x858458f6u
+#define MAGIC_TMPFS 0x01021994u
+
+/* Returns 1 or 0, or -1 where the kernel (before Linux 5.8) does not tell. */
+static int is_mount_root(const char *point UNUSED_PARAM)
+{
+#if defined STATX_BASIC_STATS && defined STATX_ATTR_MOUNT_ROOT
+	struct statx st;
+
+	if (statx(AT_FDCWD, point, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, 0, &st) != 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+	if (st.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT)
+		return (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+#endif
+	return -1;
+}
+
 /* Whether something is mounted at POINT, an absolute path without symbolic
- * links. Bind mounts are seen as well. Wants /proc: without, it is 0.
+ * links. Bind mounts are seen as well. An older kernel wants /proc: without, it
+ * is 0.
  */
 bool FAST_FUNC mounted_at(const char *point)
 {
@@ -21,8 +40,12 @@ bool FAST_FUNC mounted_at(const char *point)
 	char buf[4096];
 	size_t len = strlen(point);
 	bool yes = 0;
-	FILE *f = setmntent("/proc/self/mounts", "r");
+	int told = is_mount_root(point);
+	FILE *f;
 
+	if (told >= 0)
+		return told;
+	f = setmntent("/proc/self/mounts", "r");
 	if (!f)
 		return 0;
 	while (len > 1 && point[len - 1] == '/')
@@ -42,9 +65,15 @@ bool FAST_FUNC on_rootfs(void)
 {
 	struct mntent m;
 	char buf[4096];
+	struct statfs fs;
 	bool yes = 0;
-	FILE *f = setmntent("/proc/self/mounts", "r");
+	FILE *f;
 
+	if (statfs("/", &fs) == 0
+	 && (unsigned)fs.f_type != MAGIC_RAMFS && (unsigned)fs.f_type != MAGIC_TMPFS
+	)
+		return 0;
+	f = setmntent("/proc/self/mounts", "r");
 	if (!f)
 		return 0;
 	/* the last one at "/" is the root */

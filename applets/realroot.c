@@ -11,6 +11,7 @@
 //kbuild:lib-$(CONFIG_EARLYINIT) += realroot.o
 
 #include <mntent.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include "earlyinit.h"
 #include "../util-linux/volume_id/volume_id_internal.h"
@@ -150,21 +151,30 @@ static int fsck_mode(const struct realroot *r)
 static bool has_image(const char *path, const char *offset)
 {
 	static const char magic[] ALIGN1 = "S1SUSPEND"; /* with its NUL */
-	char found[sizeof(magic)];
 	long page = sysconf(_SC_PAGESIZE);
 	off_t at = offset ? strtoull(offset, NULL, 10) * page : 0;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* Past the page cache: the kernel writes the header past the pages that
+	 * were read before. And no read-ahead is deciphered for nothing. */
+	int flags = O_RDONLY | O_CLOEXEC | O_DIRECT;
+	/* not one byte further than the header's page: it ends with the magic */
+	char *header = xmmap_anon(page);
+	ssize_t n;
 	bool yes;
 
-	if (fd < 0)
-		return 0;
-	/* the kernel writes the header past the pages that were read before */
-	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-	/* not one byte further than the header's page: it ends with the magic */
-	at += page - sizeof(magic);
-	yes = pread(fd, found, sizeof(magic), at) == sizeof(magic)
-		&& memcmp(found, magic, sizeof(magic)) == 0;
-	close(fd);
+	for (;;) {
+		int fd = open(path, flags);
+
+		/* not even a device whose blocks are larger may hide an image */
+		if (!(flags & O_DIRECT))
+			posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+		n = pread(fd, header, page, at);
+		close(fd);
+		if (n >= 0 || !(flags & O_DIRECT))
+			break;
+		flags &= ~O_DIRECT;
+	}
+	yes = n == page && memcmp(header + page - sizeof(magic), magic, sizeof(magic)) == 0;
+	munmap(header, page);
 	return yes;
 }
 
