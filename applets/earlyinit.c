@@ -55,6 +55,7 @@
 #include <mntent.h>
 #include <linux/kd.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include "earlyinit.h"
 
@@ -129,9 +130,8 @@ static bool is_default_mount(const char *dir)
 	return i < ARRAY_SIZE(default_mounts);
 }
 
-/* Mounts what has no options but these, which the default mounts have: each
- * boot does that, and the applet is not needed for it. Returns whether it is
- * mounted; the applet says why something can't be.
+/* Mounts what has no options but these, which the default mounts have. Returns
+ * whether it is mounted; the applet says why something can't be.
  */
 static bool mount_plain(const struct mntent *m)
 {
@@ -202,9 +202,7 @@ static int write_mount(FILE *to, struct mntent *m)
 	if (mounted_at(m->mnt_dir))
 		return EXIT_SUCCESS;
 	if (!fstab_is_on_device(m)) {
-		/* not past one that waits for the applet: it may lie in that */
-		if (ftello(to) != 0 || !mount_plain(m))
-			addmntent(to, m);
+		addmntent(to, m);
 		return EXIT_SUCCESS;
 	}
 	/* Who looks for a device wants /sys, which may be a line of TO */
@@ -268,7 +266,19 @@ static int mount_fstab(FILE *tab, bool first)
 	return status;
 }
 
-static int run_mounts(void)
+/* The line of fstab for default_mounts[I]; without one, what there is by default */
+static void find_default(unsigned i, struct mntent *m, char *buf, unsigned size)
+{
+	if (fstab_find(default_mounts[i][0], m, buf, size))
+		return;
+	m->mnt_fsname = m->mnt_dir = (char *)default_mounts[i][0];
+	m->mnt_type = (char *)default_mounts[i][1];
+	m->mnt_opts = (char *)default_mounts[i][2];
+	m->mnt_freq = m->mnt_passno = 0;
+}
+
+/* All that is to be mounted and is not yet, in a child */
+static int mount_rest(void)
 {
 	struct mntent m;
 	char buf[1024];
@@ -280,16 +290,11 @@ static int run_mounts(void)
 	if (fd < 0)
 		bb_simple_perror_msg_and_die("memfd_create");
 	tab = xfdopen_for_write(fd);
-	mkdir("/dev/pts", 0755);
-	mkdir("/dev/shm", 01777);
 	for (i = 0; i < ARRAY_SIZE(default_mounts); i++) {
-		if (fstab_find(default_mounts[i][0], &m, buf, sizeof(buf)))
-			continue;
-		m.mnt_fsname = m.mnt_dir = (char *)default_mounts[i][0];
-		m.mnt_type = (char *)default_mounts[i][1];
-		m.mnt_opts = (char *)default_mounts[i][2];
-		m.mnt_freq = m.mnt_passno = 0;
-		write_mount(tab, &m);
+		if (!fstab_find(default_mounts[i][0], &m, buf, sizeof(buf))) {
+			find_default(i, &m, buf, sizeof(buf));
+			write_mount(tab, &m);
+		}
 	}
 	status = mount_fstab(tab, 1);
 	if (status == 0)
@@ -298,6 +303,43 @@ static int run_mounts(void)
 		return status;
 	/* The last act of this child: no further one for it */
 	selfexec_continue(mount_argv(tab));
+}
+
+/* Whether fstab has a line that is to be mounted and is not */
+static bool fstab_has_more(void)
+{
+	struct mntent m;
+	char buf[1024];
+	bool more = 0;
+	FILE *f = setmntent("/etc/fstab", "r");
+
+	while (!more && f && fstab_next(f, &m, buf, sizeof(buf)))
+		more = fstab_is_wanted(&m) && !mounted_at(m.mnt_dir);
+	if (f)
+		endmntent(f);
+	return more;
+}
+
+/* The kernel's own file systems keep nobody waiting: PID 1 mounts them itself,
+ * and most boots need no child for this stage.
+ */
+static int run_mounts(void)
+{
+	struct mntent m;
+	char buf[1024];
+	unsigned i;
+	bool rest = 0;
+
+	mkdir("/dev/pts", 0755);
+	mkdir("/dev/shm", 01777);
+	for (i = 0; i < ARRAY_SIZE(default_mounts); i++) {
+		find_default(i, &m, buf, sizeof(buf));
+		if (mounted_at(m.mnt_dir))
+			continue;
+		/* of another type, it may be on a disk */
+		rest |= strcmp(m.mnt_type, default_mounts[i][1]) != 0 || !mount_plain(&m);
+	}
+	return rest || fstab_has_more() ? pid1_in_child(mount_rest) : EXIT_SUCCESS;
 }
 
 static char *plan_mounts(void)
@@ -415,7 +457,9 @@ static int run_luksunlock(void)
 
 	if (!ENABLE_LUKSUNLOCK)
 		return EXIT_SUCCESS;
-	return selfexec_become(argv);
+	/* What ps and the kernel's log call it */
+	prctl(PR_SET_NAME, argv[0], 0, 0, 0);
+	selfexec_continue(argv);
 }
 
 static char *plan_luksunlock(void)
@@ -509,7 +553,7 @@ static char *plan_pivotroot(void)
 
 /* The names are the guide's: a fragment of the same name replaces one. */
 static const struct builtin builtins[] = {
-	{ "00-mounts", IN_CHILD, run_mounts, plan_mounts,
+	{ "00-mounts", IN_PID1, run_mounts, plan_mounts,
 		"correct /etc/fstab on the boot device" },
 	{ "05-keymap", IN_PID1, run_keymap, plan_keymap,
 		"make /etc/keymap of the boot device anew (dumpkmap), or remove it" },
@@ -554,11 +598,15 @@ static int fragment_kind(const char *name)
 	struct stat st;
 	int from = FROM_FRAGMENT;
 
-	target = in_root(entry);
 	/* One that can't be read is the shell's to complain of */
-	if (lstat(path, &st) != 0)
+	if (lstat(path, &st) != 0) {
 		from = errno == ENOENT ? FROM_BUILTIN : FROM_FRAGMENT;
-	else if (strcmp(target + strlen(G.root), bb_dev_null) == 0)
+		free(entry);
+		free(path);
+		return from;
+	}
+	target = in_root(entry);
+	if (strcmp(target + strlen(G.root), bb_dev_null) == 0)
 		from = FROM_MASK; /* a boot device need not have the node */
 	else if (stat(target, &st) == 0) {
 		if (!S_ISREG(st.st_mode) || st.st_size == 0)

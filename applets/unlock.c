@@ -644,7 +644,8 @@ static bool use_key(struct volume *v, struct crypt_device *cd, const char *name,
 	unsigned long long start = monotonic_us();
 	int r;
 
-	volunteer();
+	if (a->kib) /* pbkdf2 takes none */
+		volunteer();
 	a->deriving = 1;
 	r = activate(v, cd, name, key, len, log);
 	a->deriving = 0;
