@@ -202,7 +202,7 @@ static int write_mount(FILE *to, struct mntent *m)
 	if (mounted_at(m->mnt_dir))
 		return EXIT_SUCCESS;
 	if (!fstab_is_on_device(m)) {
-		addmntent(to, m);
+		fstab_put(to, m);
 		return EXIT_SUCCESS;
 	}
 	/* Who looks for a device wants /sys, which may be a line of TO */
@@ -220,7 +220,7 @@ static int write_mount(FILE *to, struct mntent *m)
 		free(what);
 	}
 	if (m->mnt_fsname)
-		addmntent(to, m);
+		fstab_put(to, m);
 	return EXIT_SUCCESS;
 }
 

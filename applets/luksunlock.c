@@ -972,7 +972,9 @@ static bool may_be_silent(void)
 
 	while (v && has_own_key(v))
 		v = v->next;
-	return !v && G.q.quiet && !G.q.own_terminal && !G.complaints;
+	return !v && G.q.quiet && !G.q.own_terminal && !G.complaints
+		/* another asks, perhaps: see mouths_open() */
+		&& access(LUKSUNLOCK_SOCKET, F_OK) != 0;
 }
 
 /* Lets volumes open by their own keys while no terminal is touched and no socket
@@ -986,17 +988,20 @@ static struct volume *open_silently(int *status)
 	sigset_t child;
 
 	secret_guard_process(NULL);
+	/* who ignores it has no children to wait for */
+	signal(SIGCHLD, SIG_DFL);
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &child, NULL);
 	start_scouts();
 	while (!all_done()) {
 		int left = SILENT_MS - (int)((unsigned)monotonic_ms() - start);
-		struct timespec ts = { 0, left * 1000000L };
+		struct timespec ts = { left / 1000, left % 1000 * 1000000L };
 		pid_t pid = waitpid(-1, status, WNOHANG);
 		struct volume *v = G.volumes;
 
-		if (pid < 0 || left <= 0)
+		/* one that was waited for is never dropped, however late */
+		if (pid < 0 || (pid == 0 && left <= 0))
 			break;
 		if (pid == 0) {
 			sigtimedwait(&child, NULL, &ts);
@@ -1040,6 +1045,9 @@ static void open_volumes(void)
 		/* nobody has heard yet of what came since the first look */
 		for (v = G.volumes; v; v = v->next)
 			v->look_again = 1;
+		/* The signal of a child that has ended too may be spent already; it is
+		 * blocked until mouths_run() waits. */
+		raise(SIGCHLD);
 	}
 	/* before the first look, else what comes in between is lost */
 	G.q.uevent_fd = devspec_open_uevents();

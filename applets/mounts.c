@@ -22,7 +22,8 @@ static int is_mount_root(const char *point UNUSED_PARAM)
 #if defined STATX_BASIC_STATS && defined STATX_ATTR_MOUNT_ROOT
 	struct statx st;
 
-	if (statx(AT_FDCWD, point, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, 0, &st) != 0)
+	/* PID 1 asks no server that may be gone. */
+	if (statx(AT_FDCWD, point, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, 0, &st) != 0)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
 	if (st.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT)
 		return (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
@@ -109,6 +110,29 @@ static char *next_field(char **line)
 	*line = *from ? from + 1 : from;
 	*to = '\0';
 	return field;
+}
+
+static void put_field(FILE *f, const char *field)
+{
+	for (; *field; field++) {
+		if (strchr(" \t\n\\", *field))
+			fprintf(f, "\\%03o", *field);
+		else
+			putc(*field, f);
+	}
+	putc(' ', f);
+}
+
+/* Writes a line that fstab_next() and `mount -T` read. As addmntent(3), which in
+ * musl 1.2.3 knows no escapes, and with any loses options that are not there.
+ */
+void FAST_FUNC fstab_put(FILE *f, const struct mntent *m)
+{
+	put_field(f, m->mnt_fsname);
+	put_field(f, m->mnt_dir);
+	put_field(f, m->mnt_type);
+	put_field(f, *m->mnt_opts ? m->mnt_opts : "defaults");
+	fputs("0 0\n", f);
 }
 
 /* As getmntent_r(3). That of musl 1.2.3 passes over lines without the last two

@@ -327,9 +327,10 @@ unsigned FAST_FUNC pid1_reap_all(bool spare_shell)
 	unsigned start = monotonic_ms(), left;
 	siginfo_t info;
 
-	/* All of user space descends from PID 1: without a child there is nobody,
-	 * and none of the kernel's many threads has to be looked at. */
-	if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) != 0 && errno == ECHILD)
+	/* All that the boot has started descends from PID 1: without a child there
+	 * is nobody, and none of the kernel's many threads has to be looked at. At
+	 * the end of the machine what the kernel has started counts as well. */
+	if (spare_shell && waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) != 0 && errno == ECHILD)
 		return 0;
 	if (!signal_all(SIGTERM, spare_shell))
 		return 0;

@@ -378,6 +378,19 @@ t_lines_of_fstab_are_mounted_in_their_order() {
 	END
 }
 
+t_lines_of_fstab_with_a_space_and_without_options() {
+	new_early_root
+	mkdir "$R/late" "$R/a place"
+	printf '%s\n' 'more /late tmpfs' 'other /a\040place tmpfs size=1m,mode=0711' >>"$R/etc/fstab"
+	# a default one, with an option that only the applet knows
+	sed -i 's|^/tmp.*|/tmp /tmp tmpfs nodev,nosuid,size=3m 0 0|' "$R/etc/fstab"
+	echo 'cat /proc/mounts' | fragment 20-show
+	boot_through
+	said 'more /late tmpfs rw,relatime 0 0'
+	said 'other /a\040place tmpfs rw,relatime,size=1024k,mode=711 0 0'
+	said '/tmp /tmp tmpfs rw,nosuid,nodev,relatime,size=3072k 0 0'
+}
+
 t_mount_of_fstab_that_fails_and_may() {
 	new_early_root
 	mkdir "$R/one" "$R/two"

@@ -496,6 +496,49 @@ t_device_of_a_quiet_boot_that_comes_late_opens_by_its_key() {
 	opened 'later'
 }
 
+# Two end at one time, with one signal, and the first of them has failed.
+t_volumes_of_a_quiet_boot_that_end_together_are_both_seen() {
+	faked
+	cmdline quiet
+	luks home right 100000
+	luks root other 100000
+	printf right >"$T/key"
+	crypttab "root $T/root.blk $T/key headless=yes" "home $T/home.blk $T/key"
+	L="env FAKEDM=$T/dm LD_PRELOAD=$WORK/lateparent.so:$WORK/fakedm.so $DYNAMIC luksunlock"
+	person <<-'END'
+		terminal a
+		consoles $a_tty
+		start q "$env(L) -a -f $env(T)/crypttab"
+		at $a
+		want {root \([^)]*\): no passphrase is asked for, it is headless}
+		at $q
+		ends 2
+	END
+	opened home
+}
+
+# A second after the start, when consoles are opened, its child has just ended.
+t_volume_of_a_quiet_boot_that_ends_with_the_silence_is_seen() {
+	faked
+	cmdline quiet
+	luks root right 1000000
+	printf right >"$T/key"
+	crypttab "root $T/root.blk $T/key"
+	person <<-END
+		$deriving
+		start q "exec \$env(L) -a -f \$env(T)/crypttab"
+		set pid [exp_pid]
+		set child [deriving \$pid]
+		exec kill -STOP \$pid
+		while {![string match "Z*" [lindex [exec grep ^State /proc/\$child/status] 1]]} { after 20 }
+		# the silence is a time, and has no event
+		after 1100
+		exec kill -CONT \$pid
+		ends 0
+	END
+	opened root
+}
+
 t_volume_that_is_not_luks_is_said_and_the_others_open() {
 	faked
 	luks home right
