@@ -2,10 +2,11 @@
 source $env(TOP)/testsuite/boot/lib.exp
 
 # QEMU's arguments for one more disk, the image NAME of a file in disks/, at the
-# N-th place: /dev/sdb is at 1.
+# N-th place: /dev/vda is at 1. (Not an AHCI disk: of several the kernel names first
+# what is there first, and on a loaded machine /dev/sda is then another.)
 proc disk {name n} {
 	return [list -drive if=none,id=$name,format=raw,snapshot=on,file=[image $name] \
-		-device ide-hd,bus=ahci.$n,drive=$name]
+		-device virtio-blk-pci,addr=1$n,drive=$name]
 }
 
 # As `boot`, with more arguments as one list
