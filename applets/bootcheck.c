@@ -638,7 +638,7 @@ static char *mounted_device(const char *point, char **type)
 	FILE *f = setmntent("/proc/self/mounts", "r");
 
 	*type = NULL;
-	while (f && getmntent_r(f, &m, buf, sizeof(buf))) {
+	while (f && fstab_next(f, &m, buf, sizeof(buf))) {
 		if (strcmp(m.mnt_dir, point) != 0)
 			continue;
 		device = xstrdup(m.mnt_fsname);

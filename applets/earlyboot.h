@@ -51,6 +51,7 @@ struct mntent;
 bool mounted_at(const char *point) FAST_FUNC;
 bool on_rootfs(void) FAST_FUNC;
 bool fstab_next(FILE *f, struct mntent *m, char *buf, int size) FAST_FUNC;
+char *fstab_unescape(char *text) FAST_FUNC;
 void fstab_put(FILE *f, const struct mntent *m) FAST_FUNC;
 
 /* oneline.c */

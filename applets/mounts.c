@@ -7,6 +7,7 @@
  * Licensed under GPLv2, see file LICENSE in this source tree.
  */
 //kbuild:lib-$(CONFIG_EARLYINIT) += mounts.o
+//kbuild:lib-$(CONFIG_LUKSUNLOCK) += mounts.o
 //kbuild:lib-$(CONFIG_PIVOTBOOT) += mounts.o
 
 #include <mntent.h>
@@ -51,8 +52,7 @@ bool FAST_FUNC mounted_at(const char *point)
 		return 0;
 	while (len > 1 && point[len - 1] == '/')
 		len--;
-	/* it undoes the kernel's \040 for a space */
-	while (!yes && getmntent_r(f, &m, buf, sizeof(buf)))
+	while (!yes && fstab_next(f, &m, buf, sizeof(buf)))
 		yes = strncmp(m.mnt_dir, point, len) == 0 && m.mnt_dir[len] == '\0';
 	endmntent(f);
 	return yes;
@@ -78,7 +78,7 @@ bool FAST_FUNC on_rootfs(void)
 	if (!f)
 		return 0;
 	/* the last one at "/" is the root */
-	while (getmntent_r(f, &m, buf, sizeof(buf))) {
+	while (fstab_next(f, &m, buf, sizeof(buf))) {
 		if (LONE_CHAR(m.mnt_dir, '/'))
 			yes = strcmp(m.mnt_type, "rootfs") == 0;
 	}
@@ -86,30 +86,39 @@ bool FAST_FUNC on_rootfs(void)
 	return yes;
 }
 
+/* Takes the octal \040 of a space, and its like, back in place. Returns TEXT,
+ * which may be NULL.
+ */
+char* FAST_FUNC fstab_unescape(char *text)
+{
+	char *from, *to;
+
+	for (from = to = text; from && *from; to++) {
+		if (from[0] == '\\' && from[1] >= '0' && from[1] <= '3'
+		 && from[2] >= '0' && from[2] <= '7' && from[3] >= '0' && from[3] <= '7'
+		) {
+			*to = (from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0');
+			from += 4;
+		} else {
+			*to = *from++;
+		}
+	}
+	if (from)
+		*to = '\0';
+	return text;
+}
+
 /* The next field of LINE, which goes on behind it; "" where there is none. It
  * ends in place, with the escapes of fstab(5) undone.
  */
 static char *next_field(char **line)
 {
-	static const char escapes[] ALIGN1 = "040" "011" "012" "134";
-	char *from = *line + strspn(*line, " \t");
-	char *field = from, *to = from;
+	char *field = *line + strspn(*line, " \t");
+	char *end = field + strcspn(field, " \t");
 
-	while (*from && *from != ' ' && *from != '\t') {
-		unsigned i = 0;
-
-		while (*from == '\\' && i < 4 && strncmp(from + 1, escapes + 3 * i, 3) != 0)
-			i++;
-		if (*from != '\\' || i == 4) {
-			*to++ = *from++;
-		} else {
-			*to++ = " \t\n\\"[i];
-			from += 4;
-		}
-	}
-	*line = *from ? from + 1 : from;
-	*to = '\0';
-	return field;
+	*line = *end ? end + 1 : end;
+	*end = '\0';
+	return fstab_unescape(field);
 }
 
 static void put_field(FILE *f, const char *field)
@@ -136,8 +145,9 @@ void FAST_FUNC fstab_put(FILE *f, const struct mntent *m)
 }
 
 /* As getmntent_r(3). That of musl 1.2.3 passes over lines without the last two
- * fields, which are optional, and over a last line without a line break: a boot
- * device that boots with one C library would not with another.
+ * fields, which are optional, and over a last line without a line break, and
+ * leaves escapes, also those of the kernel's table: what boots with one C library
+ * would not with another.
  */
 bool FAST_FUNC fstab_next(FILE *f, struct mntent *m, char *buf, int size)
 {

@@ -228,7 +228,7 @@ static bool for_each_mount(bool (*do_it)(const char *dir))
 	char buf[4096];
 	FILE *f = setmntent("/proc/self/mounts", "r");
 
-	while (f && getmntent_r(f, &m, buf, sizeof(buf))) {
+	while (f && fstab_next(f, &m, buf, sizeof(buf))) {
 		if (!stays_mounted(m.mnt_dir))
 			llist_add_to(&list, xstrdup(m.mnt_dir));
 	}

@@ -346,26 +346,6 @@ void FAST_FUNC volume_set_options(struct volume *v, const char *options, const c
 	free(copy);
 }
 
-/* Takes the octal \040 of a space, and its like, back in place. */
-static char *unescape(char *text)
-{
-	char *from, *to;
-
-	for (from = to = text; from && *from; to++) {
-		if (from[0] == '\\' && from[1] >= '0' && from[1] <= '3'
-		 && from[2] >= '0' && from[2] <= '7' && from[3] >= '0' && from[3] <= '7'
-		) {
-			*to = (from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0');
-			from += 4;
-		} else {
-			*to = *from++;
-		}
-	}
-	if (from)
-		*to = '\0';
-	return text;
-}
-
 static bool is_random(const char *path)
 {
 	return path && (strcmp(path, "/dev/urandom") == 0 || strcmp(path, "/dev/random") == 0
@@ -380,7 +360,7 @@ static struct volume *parse_line(char **field, const char *origin)
 	struct volume *v;
 	char *more;
 
-	unescape(field[0]);
+	fstab_unescape(field[0]);
 	if (!field[1]) {
 		volumes_complain("%s: '%s' has no device; the line is left out", origin, field[0]);
 		return NULL;
@@ -389,11 +369,11 @@ static struct volume *parse_line(char **field, const char *origin)
 		volumes_complain("%s: '%s' is no name of a mapping; the line is left out", origin, field[0]);
 		return NULL;
 	}
-	v = volume_new(field[0], unescape(field[1]), origin);
+	v = volume_new(field[0], fstab_unescape(field[1]), origin);
 	if (field[2] && is_random(field[2]))
 		v->other_type = 1;
 	else
-		volume_set_key(v, field[2] ? unescape(field[2]) : "none", origin);
+		volume_set_key(v, field[2] ? fstab_unescape(field[2]) : "none", origin);
 	if (field[3]) {
 		more = field[3] + strcspn(field[3], " \t");
 		if (*more) {
@@ -402,7 +382,7 @@ static struct volume *parse_line(char **field, const char *origin)
 			if (*more != '#')
 				volumes_complain("%s: '%s' behind the options is left out", origin, more);
 		}
-		volume_set_options(v, unescape(field[3]), origin);
+		volume_set_options(v, fstab_unescape(field[3]), origin);
 	}
 	if (v->other_type && (!v->luks || is_random(field[2]))) {
 		volumes_complain("%s: %s is not LUKS; the line is left out", origin, v->name);
