@@ -529,7 +529,7 @@ char* FAST_FUNC devspec_wait(const char *spec, const char *what, unsigned timeou
 {
 	enum { UEVENT, NOTIFY, LOOK };
 	struct pollfd pfd[3];
-	unsigned start = monotonic_sec(), next_word = 2, waited;
+	unsigned start = monotonic_ms(), next_word = 2, waited;
 	bool again = 1; /* something came since the look began */
 	char *path = NULL;
 	pid_t pid = 0;
@@ -568,7 +568,8 @@ char* FAST_FUNC devspec_wait(const char *spec, const char *what, unsigned timeou
 		/* a kernel that tells nothing is asked */
 		if (pfd[UEVENT].fd < 0 || (spec[0] == '/' && pfd[NOTIFY].fd < 0))
 			again = 1;
-		waited = monotonic_sec() - start;
+		/* whole seconds of it: those of the clock may begin in the midst of one */
+		waited = ((unsigned)monotonic_ms() - start) / 1000;
 		if (timeout_s && waited >= timeout_s)
 			break;
 		if (waited >= next_word) {
