@@ -269,11 +269,13 @@ struct volume *volumes_find(const char *crypttab, const struct bootarg *args) FA
 
 /* unlock.c: the one file that calls libcryptsetup */
 
+enum { ATTEMPT_MAY_TAKE_ALL = INT_MAX };
+
 /* What a child says of its work, in memory shared with the owner. */
 struct attempt {
 	int err;                /* 0 or a negative errno */
-	unsigned budget_kib;    /* owner: what the key of a key file may take */
-	unsigned available_kib; /* owner: what the machine has left */
+	unsigned budget_kib;    /* owner: what the key of a key file may take; or
+				 * ATTEMPT_MAY_TAKE_ALL: what the machine has left */
 	unsigned kib;           /* the most memory that a key slot needs, KiB */
 	bool loaded;            /* the header was read */
 	bool deriving;          /* from here on it takes time */

@@ -149,7 +149,6 @@ static void start_child(struct volume *v, int state)
 	v->attempt->err = -ENOMEM;
 	strcpy(v->attempt->msg, "the attempt ended without a result");
 	v->attempt->key_failed = 0;
-	v->attempt->available_kib = meminfo_available_kib();
 	pid = fork();
 	if (pid < 0) {
 		v->attempt->err = -errno;
@@ -255,7 +254,12 @@ static void start_scout(struct volume *v, unsigned budget_kib)
 {
 	v->look_again = 0;
 	v->attempt->budget_kib = budget_kib;
-	v->reserved_kib = has_own_key(v) && budget_kib ? MIN(budget_kib, G.idle_kib) + OVERHEAD_KIB : 0;
+	if (!has_own_key(v) || !budget_kib)
+		v->reserved_kib = 0;
+	else if (budget_kib == ATTEMPT_MAY_TAKE_ALL)
+		v->reserved_kib = budget_kib;
+	else
+		v->reserved_kib = MIN(budget_kib, G.idle_kib) + OVERHEAD_KIB;
 	start_child(v, V_SCOUT);
 	if (v->state != V_SCOUT)
 		v->look_again = 1;
@@ -264,12 +268,16 @@ static void start_scout(struct volume *v, unsigned budget_kib)
 static void start_scouts(void)
 {
 	struct volume *v;
-	unsigned keys = 0, share;
+	unsigned keys = 0, share = 0, reserved;
 
 	for (v = G.volumes; v; v = v->next)
 		keys += (wants_scout(v) && has_own_key(v) && !v->attempt->key_waits);
-	/* What their keys take is not known before their headers are read */
-	share = spare_kib() / (keys ? keys : 1);
+	/* What their keys take is not known before their headers are read. One alone
+	 * asks what there is if it takes any, and most boots have one. */
+	if (keys == 1 && !memory_reserved(&reserved))
+		share = ATTEMPT_MAY_TAKE_ALL;
+	else if (keys)
+		share = spare_kib() / keys;
 	for (v = G.volumes; v; v = v->next) {
 		if (!wants_scout(v))
 			continue;
@@ -1072,7 +1080,7 @@ static int test_volume(struct volume *v, struct secret *s)
 	struct attempt *a = v->attempt;
 	int status;
 
-	a->budget_kib = a->available_kib = meminfo_available_kib();
+	a->budget_kib = meminfo_available_kib();
 	G.job.secret = s;
 	G.job.piped = 1;
 	for (;;) {

@@ -625,7 +625,7 @@ static int activate(struct volume *v, struct crypt_device *cd, const char *name,
 	bool by_turns = (keyslot == CRYPT_ANY_SLOT && !is_reencrypting(cd));
 	int r = -ENOMEM;
 
-	if (!by_turns || v->attempt->kib <= v->attempt->available_kib) {
+	if (!by_turns || !v->attempt->kib || v->attempt->kib <= meminfo_available_kib()) {
 		r = crypt_activate_by_passphrase(cd, name, keyslot, key, len, flags);
 		if (r >= 0 || r == -EPERM || r == -ENOENT
 		 || r == -EBUSY || r == -EEXIST || log->kernel_refused
@@ -766,7 +766,11 @@ void FAST_FUNC unlock_scout(struct volume *v)
 	if (!cd)
 		return;
 	if (!check_name(cd, v->name, a) && !check_busy(a) && has_keys) {
-		if (a->kib > a->budget_kib)
+		unsigned budget = a->budget_kib;
+
+		if (a->kib && budget == ATTEMPT_MAY_TAKE_ALL)
+			budget = meminfo_available_kib();
+		if (a->kib > budget)
 			a->key_waits = 1;
 		else
 			use_own_keys(v, cd, &log);
