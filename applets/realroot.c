@@ -188,17 +188,23 @@ static bool write_file(const char *path, const char *text)
 	return done;
 }
 
+/* Where a swap file has its header, in pages; NULL: it is no file */
+static const char *resume_offset(void)
+{
+	const char *offset = argument("real_resume_offset");
+
+	return offset ? offset : argument("resume_offset");
+}
+
 /* Returns only where there is nothing to resume, where it has failed, or where
  * it is not wanted (GIVE_UP).
  */
 static void resume_from(const char *path, bool give_up)
 {
-	const char *offset = argument("real_resume_offset");
+	const char *offset = resume_offset();
 	struct stat st;
 	char *number;
 
-	if (!offset)
-		offset = argument("resume_offset");
 	if (stat(path, &st) != 0 || !S_ISBLK(st.st_mode) || !has_image(path, offset))
 		return;
 	if (give_up) {
@@ -244,10 +250,20 @@ static char *next_open_volume(DIR *dir)
 	return NULL;
 }
 
-/* Before anything of the real root is mounted: even a read-only mount writes
+/* Whether NODE is what is to be mounted. SPEC may be NULL, or no path. */
+static bool is_real_root(const char *node, const char *spec)
+{
+	struct stat st, real;
+
+	return spec && spec[0] == '/'
+		&& stat(spec, &real) == 0 && S_ISBLK(real.st_mode)
+		&& stat(node, &st) == 0 && st.st_rdev == real.st_rdev;
+}
+
+/* Before anything of the real root, R, is mounted: even a read-only mount writes
  * where there is a journal, and the system that wakes up knows nothing of it.
  */
-static void resume(void)
+static void resume(const struct realroot *r)
 {
 	const char *spec = argument("real_resume");
 	bool give_up = bootargs_get(G.args, "noresume") != NULL;
@@ -267,10 +283,13 @@ static void resume(void)
 				"the boot goes on without it", spec, limit);
 		return;
 	}
-	/* What luksunlock has opened may be swap as well */
+	/* What luksunlock has opened may be swap as well; the real root only with a
+	 * swap file in it, and that wants an offset */
 	dir = opendir("/sys/class/block");
-	while (dir && (path = next_open_volume(dir)) != NULL)
-		resume_from(path, give_up);
+	while (dir && (path = next_open_volume(dir)) != NULL) {
+		if (resume_offset() || !is_real_root(path, r->spec))
+			resume_from(path, give_up);
+	}
 	if (dir)
 		closedir(dir);
 }
@@ -384,8 +403,8 @@ static int mount_it(void)
 	static const char *argv[] = { "mount", "-t", NULL, "-o", NULL, NULL, REAL_ROOT, NULL };
 	struct realroot r;
 
-	resume();
 	realroot_find(&r);
+	resume(&r);
 	/* a bad block looks like the end of the file */
 	if (!r.spec && open_read_close("/etc/fstab", r.buf, sizeof(r.buf)) < 0 && errno == EIO)
 		bb_simple_perror_msg_and_die("can't read '/etc/fstab'");
