@@ -120,14 +120,19 @@ bool FAST_FUNC fstab_is_on_device(const struct mntent *m)
 	return !nodev;
 }
 
-/* Whether DIR is one of default_mounts. */
-static bool is_default_mount(const char *dir)
+/* The index in default_mounts of DIR, or their number where it is none. */
+static unsigned default_mount(const char *dir)
 {
 	unsigned i = 0;
 
 	while (i < ARRAY_SIZE(default_mounts) && strcmp(default_mounts[i][0], dir) != 0)
 		i++;
-	return i < ARRAY_SIZE(default_mounts);
+	return i;
+}
+
+static bool is_default_mount(const char *dir)
+{
+	return default_mount(dir) < ARRAY_SIZE(default_mounts);
 }
 
 /* Mounts what has no options but these, which the default mounts have. Returns
@@ -266,11 +271,9 @@ static int mount_fstab(FILE *tab, bool first)
 	return status;
 }
 
-/* The line of fstab for default_mounts[I]; without one, what there is by default */
-static void find_default(unsigned i, struct mntent *m, char *buf, unsigned size)
+/* What default_mounts[I] is where fstab has no line for it */
+static void take_default(unsigned i, struct mntent *m)
 {
-	if (fstab_find(default_mounts[i][0], m, buf, size))
-		return;
 	m->mnt_fsname = m->mnt_dir = (char *)default_mounts[i][0];
 	m->mnt_type = (char *)default_mounts[i][1];
 	m->mnt_opts = (char *)default_mounts[i][2];
@@ -292,7 +295,7 @@ static int mount_rest(void)
 	tab = xfdopen_for_write(fd);
 	for (i = 0; i < ARRAY_SIZE(default_mounts); i++) {
 		if (!fstab_find(default_mounts[i][0], &m, buf, sizeof(buf))) {
-			find_default(i, &m, buf, sizeof(buf));
+			take_default(i, &m);
 			write_mount(tab, &m);
 		}
 	}
@@ -305,19 +308,12 @@ static int mount_rest(void)
 	selfexec_continue(mount_argv(tab));
 }
 
-/* Whether fstab has a line that is to be mounted and is not */
-static bool fstab_has_more(void)
+/* Mounts M, the line for default_mounts[I]. Returns whether it is mounted. */
+static bool mount_default(unsigned i, const struct mntent *m)
 {
-	struct mntent m;
-	char buf[1024];
-	bool more = 0;
-	FILE *f = setmntent("/etc/fstab", "r");
-
-	while (!more && f && fstab_next(f, &m, buf, sizeof(buf)))
-		more = fstab_is_wanted(&m) && !mounted_at(m.mnt_dir);
-	if (f)
-		endmntent(f);
-	return more;
+	/* of another type, it may be on a disk */
+	return mounted_at(m->mnt_dir)
+		|| (strcmp(m->mnt_type, default_mounts[i][1]) == 0 && mount_plain(m));
 }
 
 /* The kernel's own file systems keep nobody waiting: PID 1 mounts them itself,
@@ -327,19 +323,32 @@ static int run_mounts(void)
 {
 	struct mntent m;
 	char buf[1024];
-	unsigned i;
+	bool seen[ARRAY_SIZE(default_mounts)] = { 0 };
 	bool rest = 0;
+	unsigned i;
+	FILE *f;
 
 	mkdir("/dev/pts", 0755);
 	mkdir("/dev/shm", 01777);
-	for (i = 0; i < ARRAY_SIZE(default_mounts); i++) {
-		find_default(i, &m, buf, sizeof(buf));
-		if (mounted_at(m.mnt_dir))
-			continue;
-		/* of another type, it may be on a disk */
-		rest |= strcmp(m.mnt_type, default_mounts[i][1]) != 0 || !mount_plain(&m);
+	f = setmntent("/etc/fstab", "r");
+	while (f && fstab_next(f, &m, buf, sizeof(buf))) {
+		i = default_mount(m.mnt_dir);
+		if (i == ARRAY_SIZE(default_mounts)) {
+			rest |= fstab_is_wanted(&m) && !mounted_at(m.mnt_dir);
+		} else if (!seen[i]) {
+			seen[i] = 1;
+			rest |= !mount_default(i, &m);
+		}
 	}
-	return rest || fstab_has_more() ? pid1_in_child(mount_rest) : EXIT_SUCCESS;
+	if (f)
+		endmntent(f);
+	for (i = 0; i < ARRAY_SIZE(default_mounts); i++) {
+		if (seen[i])
+			continue;
+		take_default(i, &m);
+		rest |= !mount_default(i, &m);
+	}
+	return rest ? pid1_in_child(mount_rest) : EXIT_SUCCESS;
 }
 
 static char *plan_mounts(void)
