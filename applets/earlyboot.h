@@ -65,8 +65,14 @@ void selfexec(const char *const *argv) FAST_FUNC;
 void selfexec_reset_signals(void) FAST_FUNC;
 void selfexec_close_others(bool at_exec) FAST_FUNC;
 int selfexec_become(const char *const *argv) FAST_FUNC;
+void selfexec_as(const char *name) FAST_FUNC;
 void selfexec_continue(const char *const *argv) NORETURN FAST_FUNC;
 int selfexec_run(const char *const *argv) FAST_FUNC;
+
+/* pivotboot.c */
+
+void pivotboot_share_look(void) FAST_FUNC;
+void pivotboot_now(bool check, const char *new_root, char **init) NORETURN FAST_FUNC;
 
 /* secret.c */
 
@@ -181,6 +187,10 @@ struct secret *mouths_choose(const char *question, bool echo) FAST_FUNC;
 struct secret *mouths_choose_here(const char *question) FAST_FUNC;
 void mouths_dot(struct mouths *q) FAST_FUNC;
 llist_t *mouths_console_names(void) FAST_FUNC;
+
+/* luksunlock.c */
+
+int luksunlock_all(void) FAST_FUNC;
 
 /* remote.c */
 

@@ -462,13 +462,14 @@ static char *plan_printk_on(void)
 
 static int run_luksunlock(void)
 {
-	static const char *const argv[] = { "luksunlock", "-a", NULL };
+	static const char name[] ALIGN1 = "luksunlock";
 
 	if (!ENABLE_LUKSUNLOCK)
 		return EXIT_SUCCESS;
 	/* What ps and the kernel's log call it */
-	prctl(PR_SET_NAME, argv[0], 0, 0, 0);
-	selfexec_continue(argv);
+	prctl(PR_SET_NAME, name, 0, 0, 0);
+	selfexec_as(name);
+	return luksunlock_all();
 }
 
 static char *plan_luksunlock(void)
@@ -504,32 +505,21 @@ static char *plan_reap(void)
 	return xstrdup("ends all processes that the boot has left");
 }
 
-/* argv of pivotboot; with CHECK only to see whether it would do. PUT_OLD NULL
- * is the default.
- */
-static const char **pivot_argv(bool check, const char *put_old)
+/* The real init and its arguments, allocated */
+static char **real_init_argv(void)
 {
-	unsigned n = 0, i;
-	const char **argv = xzalloc((8 + string_array_len(G.init_args)) * sizeof(argv[0]));
+	unsigned n = string_array_len(G.init_args);
+	char **argv = xzalloc((2 + n) * sizeof(argv[0]));
 
-	argv[n++] = "pivotboot";
-	if (check)
-		argv[n++] = "-n";
-	if (put_old) {
-		argv[n++] = "-o";
-		argv[n++] = put_old;
-	}
-	argv[n++] = REAL_ROOT;
-	argv[n++] = realroot_init();
-	for (i = 0; G.init_args[i]; i++)
-		argv[n++] = G.init_args[i];
+	argv[0] = (char *)realroot_init();
+	memcpy(argv + 1, G.init_args, n * sizeof(argv[0]));
 	return argv;
 }
 
 static int check_pivot(void)
 {
 	bootdevice_guard_leg();
-	selfexec_continue(pivot_argv(1, NULL));
+	pivotboot_now(1, REAL_ROOT, real_init_argv());
 }
 
 static void end_shell(void);
@@ -543,6 +533,7 @@ static int run_pivotroot(void)
 		pid1_keep_why(missing, sizeof(missing) - 1);
 		return WAIT_STATUS_FAILURE;
 	}
+	pivotboot_share_look();
 	status = pid1_in_child(check_pivot);
 	if (status != 0)
 		return status;
@@ -550,7 +541,7 @@ static int run_pivotroot(void)
 	bootdevice_leave_predecessor();
 	pid1_trace("<6>earlyinit: 99-pivotroot hands over %u ms\n", (unsigned)monotonic_ms() - G.stage_ms);
 	pid1_leave_state();
-	selfexec_continue(pivot_argv(0, NULL));
+	pivotboot_now(0, REAL_ROOT, real_init_argv());
 }
 
 static char *plan_pivotroot(void)
@@ -929,9 +920,11 @@ static const char last_script[] ALIGN1 =
 
 static int check_own_pivot(void)
 {
+	/* "-o .": it pivots wherever it likes */
+	const char *argv[] = { "pivotboot", "-n", "-o", ".", REAL_ROOT, realroot_init(), NULL };
+
 	bootdevice_guard_leg();
-	/* It pivots wherever it likes */
-	selfexec_continue(pivot_argv(1, "."));
+	selfexec_continue(argv);
 }
 
 /* Whether the user's own last stage executes what pivotboot would look for: it

@@ -1180,6 +1180,39 @@ static void set_from_arguments(struct volume *v, const char *keyfile, const char
 		volume_set_options(v, options, "command line");
 }
 
+/* Opens all volumes of CRYPTTAB and of the kernel command line. Returns the exit
+ * status.
+ */
+static int open_all(const char *crypttab)
+{
+	int fd;
+
+	volumes_say = complain;
+	G.volumes = volumes_find(crypttab, bootargs_read());
+	if (!G.volumes) {
+		say_complaints(0);
+		return EXIT_SUCCESS;
+	}
+	open_volumes();
+	if (G.exit_status != 0)
+		return G.exit_status;
+	/* Tells a mouth that comes later that it came late. Nobody may have asked. */
+	mkdir(LUKSUNLOCK_DIR, 0700);
+	fd = open(LUKSUNLOCK_DONE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		close(fd);
+	return EXIT_SUCCESS;
+}
+
+/* For a child of earlyinit: does what "luksunlock -a" does, and returns its exit
+ * status.
+ */
+int FAST_FUNC luksunlock_all(void)
+{
+	INIT_G();
+	return open_all("/etc/crypttab");
+}
+
 int luksunlock_main(int argc, char **argv) MAIN_EXTERNALLY_VISIBLE;
 int luksunlock_main(int argc UNUSED_PARAM, char **argv)
 {
@@ -1235,33 +1268,18 @@ int luksunlock_main(int argc UNUSED_PARAM, char **argv)
 		return test(v);
 	}
 
-	volumes_say = complain;
 	if (opt & OPT_a) {
 		if (argv[0])
 			bb_show_usage();
-		G.volumes = volumes_find(crypttab, bootargs_read());
-		if (!G.volumes) {
-			say_complaints(0);
-			return EXIT_SUCCESS;
-		}
-	} else {
-		if (!argv[0] || !argv[1] || argv[2])
-			bb_show_usage();
-		G.volumes = volume_new(argv[1], argv[0], "command line");
-		set_from_arguments(G.volumes, keyfile, options);
-		G.q.own_terminal = has_own_terminal();
-		G.once = !isatty(STDIN_FILENO) && !G.volumes->key.text;
+		return open_all(crypttab);
 	}
+	if (!argv[0] || !argv[1] || argv[2])
+		bb_show_usage();
+	volumes_say = complain;
+	G.volumes = volume_new(argv[1], argv[0], "command line");
+	set_from_arguments(G.volumes, keyfile, options);
+	G.q.own_terminal = has_own_terminal();
+	G.once = !isatty(STDIN_FILENO) && !G.volumes->key.text;
 	open_volumes();
-	if ((opt & OPT_a) && G.exit_status == 0) {
-		/* tells a mouth that comes later that it came late */
-		int fd;
-
-		/* nobody may have asked */
-		mkdir(LUKSUNLOCK_DIR, 0700);
-		fd = open(LUKSUNLOCK_DONE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-		if (fd >= 0)
-			close(fd);
-	}
 	return G.exit_status;
 }

@@ -65,9 +65,13 @@ enum {
 
 /* What the child that looks into the new root finds out, in shared memory */
 struct inside {
+	bool checked;                   /* all of it, by pivotboot_now() */
 	char put_old[PATH_MAX];         /* without links, as seen from there */
 	char fstab_device[PATH_MAX];    /* that fstab mounts over it, or "" */
 };
+
+/* Of pivotboot_share_look(); NULL: each looks for itself */
+static struct inside *shared_inside;
 
 struct globals {
 	unsigned opt;
@@ -316,7 +320,7 @@ static void check_put_old(void)
 {
 	struct statvfs fs;
 	struct stat st;
-	char *real;
+	char *path, *real;
 
 	if (stat(G.put_old, &st) != 0
 	 && errno == ENOENT
@@ -330,7 +334,9 @@ static void check_put_old(void)
 	if (stat(G.put_old, &st) != 0 || !S_ISDIR(st.st_mode))
 		bb_error_msg_and_die("%s has no directory '%s' for the early root; "
 			"make it in the real root, or name another with -o", G.new_root, G.put_old);
-	real = xmalloc_realpath(G.put_old);
+	path = xasprintf("/%s", G.put_old);
+	real = xmalloc_realpath(path);
+	free(path);
 	if (!real)
 		bb_perror_msg_and_die("'%s' in %s", G.put_old, G.new_root);
 	safe_strncpy(G.inside->put_old, real, sizeof(G.inside->put_old));
@@ -460,6 +466,24 @@ static void warn_of_fstab(dev_t early)
 		device, G.inside->put_old);
 }
 
+static struct inside *new_inside(void)
+{
+	struct inside *inside = mmap(NULL, sizeof(*inside), PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return inside == MAP_FAILED ? NULL : inside;
+}
+
+/* For earlyinit, which has a child check what it then does itself: to be called
+ * before that child is made, so that pivotboot_now() need not look again.
+ */
+void FAST_FUNC pivotboot_share_look(void)
+{
+	if (shared_inside)
+		munmap(shared_inside, sizeof(*shared_inside)); /* of a try before */
+	shared_inside = new_inside();
+}
+
 static void check(void)
 {
 	struct stat st, old;
@@ -477,10 +501,12 @@ static void check(void)
 	G.rootfs = on_rootfs();
 	if (G.rootfs)
 		check_initramfs(st.st_dev, old.st_dev);
-	G.inside = mmap(NULL, sizeof(*G.inside), PROT_READ | PROT_WRITE,
-			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (G.inside == MAP_FAILED)
+	G.inside = shared_inside ? shared_inside : new_inside();
+	if (!G.inside)
 		bb_simple_perror_msg_and_die("no memory");
+	/* a child has just done it; but one that only checks makes no PUT_OLD */
+	if (!(G.opt & OPT_CHECK) && G.inside->checked && (G.rootfs || G.inside->put_old[0]))
+		return;
 	check_inside();
 	warn_of_fstab(old.st_dev);
 }
@@ -705,16 +731,8 @@ static void act(void)
 	bb_perror_msg_and_die("can't execute '%s'", G.init[0]);
 }
 
-int pivotboot_main(int argc, char **argv) MAIN_EXTERNALLY_VISIBLE;
-int pivotboot_main(int argc UNUSED_PARAM, char **argv)
+static void begin(void)
 {
-	static const char *const default_init[] = { "/sbin/init", NULL };
-#if ENABLE_LONG_OPTS
-	static const char long_options[] ALIGN1 =
-		"no-run\0"   No_argument "\xf0"
-		"move-api\0" No_argument "\xf1";
-#endif
-
 	INIT_G();
 	G.put_old = "boot";
 	G.console = "/dev/console";
@@ -728,7 +746,47 @@ int pivotboot_main(int argc UNUSED_PARAM, char **argv)
 			mount("/proc", "/proc", "proc", MS_NODEV | MS_NOEXEC | MS_NOSUID, NULL);
 		selfexec_init();
 	}
+}
 
+/* Checks, and unless that was all does it. Returns where it was. */
+static void run(const char *new_root, char **init)
+{
+	G.new_root = new_root;
+	G.init = init;
+	check();
+	if (G.opt & OPT_CHECK)
+		return;
+	G.point = xmalloc_realpath(G.new_root);
+	G.env = kernel_environment();
+	act();
+}
+
+/* For earlyinit, without an exec and without options: pivots into NEW_ROOT, and
+ * executes INIT, a program's path and its arguments. With CHECK it is a child that
+ * ends with 0 where that would work.
+ */
+void FAST_FUNC pivotboot_now(bool check_only, const char *new_root, char **init)
+{
+	selfexec_as("pivotboot");
+	begin();
+	G.opt = check_only ? OPT_CHECK : 0;
+	run(new_root, init);
+	if (shared_inside)
+		shared_inside->checked = 1;
+	_exit(EXIT_SUCCESS);
+}
+
+int pivotboot_main(int argc, char **argv) MAIN_EXTERNALLY_VISIBLE;
+int pivotboot_main(int argc UNUSED_PARAM, char **argv)
+{
+	static const char *const default_init[] = { "/sbin/init", NULL };
+#if ENABLE_LONG_OPTS
+	static const char long_options[] ALIGN1 =
+		"no-run\0"   No_argument "\xf0"
+		"move-api\0" No_argument "\xf1";
+#endif
+
+	begin();
 	/* '+': options behind NEW_ROOT are INIT's */
 	G.opt = getopt32long(argv, "^+" "no:c:" IF_LONG_OPTS("\xf0\xf1") "\0" "-1",
 			long_options, &G.put_old, &G.console);
@@ -738,14 +796,6 @@ int pivotboot_main(int argc UNUSED_PARAM, char **argv)
 	if (!*G.put_old)
 		G.put_old = ".";
 	argv += optind;
-	G.new_root = argv[0];
-	G.init = argv[1] ? argv + 1 : (char **)default_init;
-
-	check();
-	if (G.opt & OPT_CHECK)
-		return EXIT_SUCCESS;
-	G.point = xmalloc_realpath(G.new_root);
-	G.env = kernel_environment();
-	act();
-	return EXIT_FAILURE; /* not reached */
+	run(argv[0], argv[1] ? argv + 1 : (char **)default_init);
+	return EXIT_SUCCESS;
 }

@@ -100,6 +100,19 @@ int FAST_FUNC selfexec_become(const char *const *argv)
 	return 127;
 }
 
+/* For a child, or for the last act of a process: has what the applet NAME finds
+ * when it is executed, to go on as that: globals of zero where it keeps them in
+ * the common buffer, and PATH.
+ */
+void FAST_FUNC selfexec_as(const char *name)
+{
+	applet_name = name;
+	setenv("PATH", bb_default_root_path, 1);
+	setup_common_bufsiz();
+	memset(bb_common_bufsiz1, 0, COMMON_BUFSIZE);
+	logmode = LOGMODE_STDIO;
+}
+
 /* For a child, or for the last act of a process: goes on as the applet ARGV[0]
  * without an exec, as ash does with its NOEXEC applets. An exec of this same
  * binary would but map and fault in again what is there already: that is half
@@ -111,13 +124,9 @@ void FAST_FUNC selfexec_continue(const char *const *argv)
 
 	if (applet < 0)
 		bb_error_msg_and_die("'%s' is not in this busybox", argv[0]);
-	setenv("PATH", bb_default_root_path, 1);
-	/* What an applet finds when it is executed: getopt() at its start, and
-	 * globals of zero where it keeps them in the common buffer */
+	selfexec_as(argv[0]);
+	/* and getopt() at its start */
 	GETOPT_RESET();
-	setup_common_bufsiz();
-	memset(bb_common_bufsiz1, 0, COMMON_BUFSIZE);
-	logmode = LOGMODE_STDIO;
 	run_applet_no_and_exit(applet, argv[0], (char **)argv);
 }
 
