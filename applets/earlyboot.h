@@ -49,6 +49,7 @@ unsigned meminfo_available_kib(void) FAST_FUNC;
 struct mntent;
 
 bool mounted_at(const char *point) FAST_FUNC;
+bool mount_plain(const char *what, const char *point, const char *type, const char *options) FAST_FUNC;
 bool on_rootfs(void) FAST_FUNC;
 bool fstab_next(FILE *f, struct mntent *m, char *buf, int size) FAST_FUNC;
 char *fstab_unescape(char *text) FAST_FUNC;

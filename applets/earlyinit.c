@@ -135,43 +135,6 @@ static bool is_default_mount(const char *dir)
 	return default_mount(dir) < ARRAY_SIZE(default_mounts);
 }
 
-/* Mounts what has no options but these, which the default mounts have. Returns
- * whether it is mounted; the applet says why something can't be.
- */
-static bool mount_plain(const struct mntent *m)
-{
-	static const struct {
-		const char *name;
-		unsigned long flag;
-	} known[] = {
-		{ "nodev", MS_NODEV },
-		{ "noexec", MS_NOEXEC },
-		{ "nosuid", MS_NOSUID },
-		{ "mode=0755", 0 },
-	};
-	unsigned long flags = MS_SILENT;
-	const char *p = m->mnt_opts, *data = NULL;
-	unsigned i;
-
-	for (;;) {
-		size_t len = strcspn(p, ",");
-
-		for (i = 0; i < ARRAY_SIZE(known); i++) {
-			if (strncmp(known[i].name, p, len) == 0 && !known[i].name[len])
-				break;
-		}
-		if (i == ARRAY_SIZE(known))
-			return 0;
-		flags |= known[i].flag;
-		if (!known[i].flag)
-			data = known[i].name;
-		p += len;
-		if (!*p++)
-			break;
-	}
-	return mount(m->mnt_fsname, m->mnt_dir, m->mnt_type, flags, data) == 0;
-}
-
 /* One mount for all lines of TAB, and none of its logic again. */
 static const char **mount_argv(FILE *tab)
 {
@@ -313,7 +276,8 @@ static bool mount_default(unsigned i, const struct mntent *m)
 {
 	/* of another type, it may be on a disk */
 	return mounted_at(m->mnt_dir)
-		|| (strcmp(m->mnt_type, default_mounts[i][1]) == 0 && mount_plain(m));
+		|| (strcmp(m->mnt_type, default_mounts[i][1]) == 0
+			&& mount_plain(m->mnt_fsname, m->mnt_dir, m->mnt_type, m->mnt_opts));
 }
 
 /* The kernel's own file systems keep nobody waiting: PID 1 mounts them itself,

@@ -11,6 +11,7 @@
 //kbuild:lib-$(CONFIG_PIVOTBOOT) += mounts.o
 
 #include <mntent.h>
+#include <sys/mount.h>
 #include <sys/vfs.h>
 #include "earlyboot.h"
 
@@ -84,6 +85,46 @@ bool FAST_FUNC on_rootfs(void)
 	}
 	endmntent(f);
 	return yes;
+}
+
+/* Mounts without the applet what has no options but these. Returns whether it is
+ * mounted; the applet says why something can't be.
+ */
+bool FAST_FUNC mount_plain(const char *what, const char *point, const char *type, const char *options)
+{
+	static const struct {
+		const char *name;
+		unsigned long set, clear;
+	} known[] = {
+		{ "ro", MS_RDONLY, 0 },
+		{ "rw", 0, MS_RDONLY },
+		{ "nodev", MS_NODEV, 0 },
+		{ "noexec", MS_NOEXEC, 0 },
+		{ "nosuid", MS_NOSUID, 0 },
+		{ "noatime", MS_NOATIME, 0 },
+		{ "mode=0755", 0, 0 },
+	};
+	unsigned long flags = MS_SILENT;
+	const char *data = NULL;
+	unsigned i;
+
+	for (;;) {
+		size_t len = strcspn(options, ",");
+
+		for (i = 0; i < ARRAY_SIZE(known); i++) {
+			if (strncmp(known[i].name, options, len) == 0 && !known[i].name[len])
+				break;
+		}
+		if (i == ARRAY_SIZE(known))
+			return 0;
+		flags = (flags | known[i].set) & ~known[i].clear;
+		if (!known[i].set && !known[i].clear)
+			data = known[i].name;
+		options += len;
+		if (!*options++)
+			break;
+	}
+	return mount(what, point, type, flags, data) == 0;
 }
 
 /* Takes the octal \040 of a space, and its like, back in place. Returns TEXT,

@@ -402,6 +402,7 @@ static int mount_it(void)
 {
 	static const char *argv[] = { "mount", "-t", NULL, "-o", NULL, NULL, REAL_ROOT, NULL };
 	struct realroot r;
+	struct stat st;
 
 	realroot_find(&r);
 	resume(&r);
@@ -420,6 +421,10 @@ static int mount_it(void)
 			bb_error_msg_and_die("the real root '%s' did not come in %u seconds (rd.timeout)",
 				r.spec, realroot_timeout_s());
 		check_filesystem(&r, argv[5]);
+		if (stat(argv[5], &st) == 0 && S_ISBLK(st.st_mode)
+		 && mount_plain(argv[5], REAL_ROOT, r.type, argv[4])
+		)
+			return EXIT_SUCCESS;
 	}
 	selfexec_continue(argv);
 }
