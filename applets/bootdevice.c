@@ -11,7 +11,6 @@
 //kbuild:lib-$(CONFIG_EARLYINIT) += bootdevice.o
 
 #include <linux/fs.h>
-#include <sys/auxv.h>
 #include <sys/mount.h>
 #include <sys/sysmacros.h>
 #include "earlyinit.h"
@@ -33,12 +32,9 @@ static const char of_predecessor[] ALIGN1 =
  */
 void FAST_FUNC bootdevice_take_predecessor(void)
 {
-	const char *name = (const char *)getauxval(AT_EXECFN);
-	char *exe;
+	const char *name = selfexec_name();
+	char *exe = name ? xstrdup(name) : xmalloc_readlink("/proc/self/exe");
 
-	/* The name that it was executed by says it, but where that was a descriptor. */
-	exe = name && !is_prefixed_with(name, "/dev/fd/") ? xstrdup(name)
-		: xmalloc_readlink("/proc/self/exe");
 	if (!exe || !is_prefixed_with(exe, PREVIOUS"/")) {
 		free(exe);
 		return;

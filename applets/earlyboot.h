@@ -48,6 +48,7 @@ unsigned meminfo_available_kib(void) FAST_FUNC;
 
 struct mntent;
 
+int mount_state(const char *point) FAST_FUNC;
 bool mounted_at(const char *point) FAST_FUNC;
 bool mount_plain(const char *what, const char *point, const char *type, const char *options) FAST_FUNC;
 bool on_rootfs(void) FAST_FUNC;
@@ -61,7 +62,8 @@ char *one_line(const char *fmt, va_list p) FAST_FUNC;
 
 /* selfexec.c */
 
-void selfexec_init(void) FAST_FUNC;
+const char *selfexec_name(void) FAST_FUNC;
+void selfexec_init(const char *name) FAST_FUNC;
 void selfexec(const char *const *argv) FAST_FUNC;
 void selfexec_reset_signals(void) FAST_FUNC;
 void selfexec_close_others(bool at_exec) FAST_FUNC;

@@ -1218,9 +1218,9 @@ static void boot(char **argv)
 	die_func = pid1_never_exit;
 	pid1_open_console();
 	pid1_take_state();
-	own_proc = access("/proc/self", F_OK) != 0
+	own_proc = !mounted_at("/proc")
 		&& mount("/proc", "/proc", "proc", MS_NODEV | MS_NOEXEC | MS_NOSUID, NULL) == 0;
-	selfexec_init();
+	selfexec_init(selfexec_name());
 	bootdevice_take_predecessor();
 	read_args(bootargs_read());
 	if (*argv) {

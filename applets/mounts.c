@@ -33,11 +33,10 @@ static int is_mount_root(const char *point UNUSED_PARAM)
 	return -1;
 }
 
-/* Whether something is mounted at POINT, an absolute path without symbolic
- * links. Bind mounts are seen as well. An older kernel wants /proc: without, it
- * is 0.
+/* Returns whether something is mounted at POINT, an absolute path without symbolic
+ * links; -1 where neither the kernel nor /proc tells. Bind mounts are seen as well.
  */
-bool FAST_FUNC mounted_at(const char *point)
+int FAST_FUNC mount_state(const char *point)
 {
 	struct mntent m;
 	char buf[4096];
@@ -50,13 +49,19 @@ bool FAST_FUNC mounted_at(const char *point)
 		return told;
 	f = setmntent("/proc/self/mounts", "r");
 	if (!f)
-		return 0;
+		return -1;
 	while (len > 1 && point[len - 1] == '/')
 		len--;
 	while (!yes && fstab_next(f, &m, buf, sizeof(buf)))
 		yes = strncmp(m.mnt_dir, point, len) == 0 && m.mnt_dir[len] == '\0';
 	endmntent(f);
 	return yes;
+}
+
+/* As mount_state(), but 0 where nothing tells. */
+bool FAST_FUNC mounted_at(const char *point)
+{
+	return mount_state(point) > 0;
 }
 
 /* Whether the root is the kernel's own first one, in memory, with what it has

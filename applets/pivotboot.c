@@ -133,20 +133,23 @@ static void failed_as_pid1(void)
 static bool is_mount_point(const char *path)
 {
 	char *real = xmalloc_realpath(path);
-	char *up = concat_path_file(path, "..");
 	struct stat st, parent;
-	bool yes;
+	char *up;
+	int known;
 
-	/* The kernel's table sees bind mounts, and is not misled by the
-	 * subvolumes of btrfs, each of which has a device number of its own. */
-	if (access("/proc/self/mounts", R_OK) == 0)
-		yes = real && mounted_at(real);
-	else
-		yes = stat(path, &st) == 0 && stat(up, &parent) == 0
-			&& (st.st_dev != parent.st_dev || st.st_ino == parent.st_ino);
+	if (!real)
+		return 0;
+	/* The kernel sees bind mounts, and is not misled by the subvolumes of
+	 * btrfs, each of which has a device number of its own. */
+	known = mount_state(real);
 	free(real);
+	if (known >= 0)
+		return known;
+	up = concat_path_file(path, "..");
+	known = stat(path, &st) == 0 && stat(up, &parent) == 0
+		&& (st.st_dev != parent.st_dev || st.st_ino == parent.st_ino);
 	free(up);
-	return yes;
+	return known;
 }
 
 /* Whether PATH is a directory with nothing in it */
@@ -742,9 +745,9 @@ static void begin(void)
 		die_func = failed_as_pid1;
 		/* Mounts and the kernel's words are read there. The guide's last
 		 * stage has unmounted it by now. */
-		if (access("/proc/self", F_OK) != 0)
+		if (!mounted_at("/proc"))
 			mount("/proc", "/proc", "proc", MS_NODEV | MS_NOEXEC | MS_NOSUID, NULL);
-		selfexec_init();
+		selfexec_init(NULL);
 	}
 }
 

@@ -10,6 +10,7 @@
 //kbuild:lib-$(CONFIG_LUKSUNLOCK) += selfexec.o
 //kbuild:lib-$(CONFIG_PIVOTBOOT) += selfexec.o
 
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include "earlyboot.h"
 #include "common_bufsiz.h"
@@ -23,11 +24,24 @@
 
 static int self_fd = -1;
 
-/* Remembers the running binary by a descriptor, so that it can be executed
- * after /proc was unmounted or the root changed. Wants /proc once.
+/* Returns the path by which the kernel has executed this process; NULL: it was a
+ * descriptor. As long as its root is the one of that time, that is the binary.
  */
-void FAST_FUNC selfexec_init(void)
+const char* FAST_FUNC selfexec_name(void)
 {
+	const char *name = (const char *)getauxval(AT_EXECFN);
+
+	return name && name[0] == '/' && !is_prefixed_with(name, "/dev/fd/") ? name : NULL;
+}
+
+/* Remembers the running binary by a descriptor, so that it can be executed
+ * after /proc was unmounted or the root changed. NAME is that of selfexec_name()
+ * if it holds; with NULL /proc is wanted once.
+ */
+void FAST_FUNC selfexec_init(const char *name)
+{
+	if (self_fd < 0 && name)
+		self_fd = open(name, O_PATH | O_CLOEXEC);
 	if (self_fd < 0)
 		self_fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
 }
@@ -42,7 +56,7 @@ void FAST_FUNC selfexec(const char *const *argv)
 	};
 	unsigned i;
 
-	selfexec_init();
+	selfexec_init(NULL);
 #ifdef SYS_execveat
 	if (self_fd >= 0)
 		syscall(SYS_execveat, self_fd, "", argv, environ, AT_EMPTY_PATH);
@@ -102,12 +116,11 @@ int FAST_FUNC selfexec_become(const char *const *argv)
 
 /* For a child, or for the last act of a process: has what the applet NAME finds
  * when it is executed, to go on as that: globals of zero where it keeps them in
- * the common buffer, and PATH.
+ * the common buffer.
  */
 void FAST_FUNC selfexec_as(const char *name)
 {
 	applet_name = name;
-	setenv("PATH", bb_default_root_path, 1);
 	setup_common_bufsiz();
 	memset(bb_common_bufsiz1, 0, COMMON_BUFSIZE);
 	logmode = LOGMODE_STDIO;
@@ -125,6 +138,7 @@ void FAST_FUNC selfexec_continue(const char *const *argv)
 	if (applet < 0)
 		bb_error_msg_and_die("'%s' is not in this busybox", argv[0]);
 	selfexec_as(argv[0]);
+	setenv("PATH", bb_default_root_path, 1);
 	/* and getopt() at its start */
 	GETOPT_RESET();
 	run_applet_no_and_exit(applet, argv[0], (char **)argv);
