@@ -11,6 +11,7 @@
 //kbuild:lib-$(CONFIG_EARLYINIT) += bootdevice.o
 
 #include <linux/fs.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/sysmacros.h>
 #include "earlyinit.h"
@@ -78,23 +79,26 @@ void FAST_FUNC bootdevice_leave_predecessor(void)
  */
 static bool is_mirror_leg(const char *path)
 {
+	enum { BLOCK = 4 * 1024 };
 	static const uint8_t magic[] ALIGN1 = { 0xfc, 0x4e, 0x2b, 0xa9 };
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	uint64_t size = 0, at[2];
-	uint8_t found[sizeof(magic)];
+	uint8_t *found;
 	bool yes = 0;
 	unsigned i;
 
 	if (fd < 0)
 		return 0;
-	if (ioctl(fd, BLKGETSIZE64, &size) == 0 && size >= 128 * 1024) {
-		at[0] = (size & ~(uint64_t)(64 * 1024 - 1)) - 64 * 1024;
-		at[1] = (size - 8 * 1024) & ~(uint64_t)(4 * 1024 - 1);
-		for (i = 0; i < ARRAY_SIZE(at) && !yes; i++)
-			yes = pread(fd, found, sizeof(found), at[i]) == sizeof(found)
-				&& memcmp(found, magic, sizeof(magic)) == 0;
-	}
+	ioctl(fd, BLKGETSIZE64, &size);
 	close(fd);
+	if (size < 128 * 1024)
+		return 0;
+	at[0] = (size & ~(uint64_t)(64 * 1024 - 1)) - 64 * 1024;
+	at[1] = (size - 8 * 1024) & ~(uint64_t)(BLOCK - 1);
+	found = xmmap_anon(BLOCK);
+	for (i = 0; i < ARRAY_SIZE(at) && !yes; i++)
+		yes = read_block(path, found, BLOCK, at[i]) && memcmp(found, magic, sizeof(magic)) == 0;
+	munmap(found, BLOCK);
 	return yes;
 }
 

@@ -145,6 +145,32 @@ static int fsck_mode(const struct realroot *r)
 
 /* --- resume --- */
 
+/* Reads SIZE bytes, a page or a part of it, at AT, a multiple of that, of the device
+ * PATH into DATA, which is aligned as a page is. It goes past the page cache: no
+ * read-ahead is deciphered for nothing, and what the kernel writes past the pages that
+ * were read before is seen, as the header of a hibernated system. Returns whether
+ * all could be read.
+ */
+bool FAST_FUNC read_block(const char *path, void *data, size_t size, off_t at)
+{
+	int flags = O_RDONLY | O_CLOEXEC | O_DIRECT;
+	ssize_t n;
+
+	for (;;) {
+		int fd = open(path, flags);
+
+		/* where the device's own blocks are larger */
+		if (!(flags & O_DIRECT))
+			posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+		n = pread(fd, data, size, at);
+		close(fd);
+		if (n >= 0 || !(flags & O_DIRECT))
+			break;
+		flags &= ~O_DIRECT;
+	}
+	return n == (ssize_t)size;
+}
+
 /* Whether the kernel has left an image of the machine at PATH; OFFSET, in
  * pages, is where a swap file has its header.
  */
@@ -153,27 +179,11 @@ static bool has_image(const char *path, const char *offset)
 	static const char magic[] ALIGN1 = "S1SUSPEND"; /* with its NUL */
 	long page = sysconf(_SC_PAGESIZE);
 	off_t at = offset ? strtoull(offset, NULL, 10) * page : 0;
-	/* Past the page cache: the kernel writes the header past the pages that
-	 * were read before. And no read-ahead is deciphered for nothing. */
-	int flags = O_RDONLY | O_CLOEXEC | O_DIRECT;
 	/* not one byte further than the header's page: it ends with the magic */
 	char *header = xmmap_anon(page);
-	ssize_t n;
-	bool yes;
+	bool yes = read_block(path, header, page, at)
+		&& memcmp(header + page - sizeof(magic), magic, sizeof(magic)) == 0;
 
-	for (;;) {
-		int fd = open(path, flags);
-
-		/* not even a device whose blocks are larger may hide an image */
-		if (!(flags & O_DIRECT))
-			posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-		n = pread(fd, header, page, at);
-		close(fd);
-		if (n >= 0 || !(flags & O_DIRECT))
-			break;
-		flags &= ~O_DIRECT;
-	}
-	yes = n == page && memcmp(header + page - sizeof(magic), magic, sizeof(magic)) == 0;
 	munmap(header, page);
 	return yes;
 }
