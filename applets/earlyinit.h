@@ -47,6 +47,7 @@ struct globals {
 
 	/* pid1.c */
 	volatile sig_atomic_t signal; /* the last one that asks for an end */
+	int signal_fd;          /* signals come from it; -1: the kernel has no signalfd */
 	bool goes_down;         /* no signal is served any more */
 	pid_t child;            /* that is waited for; 0: it has ended */
 	int child_status;
@@ -69,7 +70,7 @@ struct globals {
 #define INIT_G() do { \
 	SET_PTR_TO_GLOBALS(xzalloc(sizeof(G))); \
 	G.root = ""; \
-	G.commands_fd = G.replies_fd = -1; \
+	G.commands_fd = G.replies_fd = G.signal_fd = -1; \
 } while (0)
 
 /* pid1.c */

@@ -13,6 +13,7 @@
 #include <mntent.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/signalfd.h>
 #include "earlyinit.h"
 
 #ifndef PF_KTHREAD
@@ -127,25 +128,32 @@ static void serve_signals(void)
 }
 
 /* Waits for a signal, for FD (-1: none) to become readable, or for MS
- * milliseconds (-1: no limit). Signals are open only in here, so none is lost
- * between the look at a flag and the wait. Returns whether FD is readable.
+ * milliseconds (-1: no limit). Signals come by a descriptor, or, from a kernel
+ * without signalfd, are open only in here: so none is lost between the look at a
+ * flag and the wait. Returns whether FD is readable.
  */
 bool FAST_FUNC pid1_wait_event(int fd, int ms)
 {
-	struct pollfd pfd;
+	struct pollfd pfd[2];
 	struct timespec ts;
+	struct signalfd_siginfo info;
 	sigset_t none;
 	int n;
 
-	pfd.fd = fd;
-	pfd.events = POLLIN;
-	pfd.revents = 0;
+	pfd[0].fd = fd;
+	pfd[1].fd = G.signal_fd;
+	pfd[0].events = pfd[1].events = POLLIN;
+	pfd[0].revents = pfd[1].revents = 0;
 	ts.tv_sec = ms / 1000;
 	ts.tv_nsec = ms % 1000 * 1000000;
 	sigemptyset(&none);
-	n = ppoll(&pfd, 1, ms < 0 ? NULL : &ts, &none);
+	n = ppoll(pfd, 2, ms < 0 ? NULL : &ts, G.signal_fd < 0 ? &none : NULL);
+	/* FD first, as ppoll() with its mask has it: the last words of who asks for an
+	 * end are heard before that */
+	while (!pfd[0].revents && pfd[1].revents && read(G.signal_fd, &info, sizeof(info)) == sizeof(info))
+		on_signal(info.ssi_signo);
 	serve_signals();
-	return n > 0 && pfd.revents;
+	return n > 0 && pfd[0].revents;
 }
 
 /* --- children --- */
@@ -192,6 +200,9 @@ pid_t FAST_FUNC pid1_fork(void)
 	if (pid == 0) {
 		die_func = NULL;
 		selfexec_reset_signals();
+		if (G.signal_fd >= 0)
+			close(G.signal_fd);
+		G.signal_fd = -1;
 		/* One that lives on must not hold the fragment shell's pipe open */
 		if (G.commands_fd >= 0) {
 			close(G.commands_fd);
@@ -394,6 +405,9 @@ void FAST_FUNC pid1_leave_state(void)
 		tcsetattr(STDIN_FILENO, TCSANOW, &t);
 	}
 	reboot(RB_ENABLE_CAD);
+	if (G.signal_fd >= 0)
+		close(G.signal_fd);
+	G.signal_fd = -1;
 	selfexec_reset_signals();
 }
 
@@ -402,13 +416,21 @@ void FAST_FUNC pid1_take_state(void)
 {
 	static const uint8_t served[] = { SIGCHLD, SIGINT, SIGTERM, SIGUSR1, SIGUSR2 };
 	struct termios t;
-	sigset_t all;
+	sigset_t all, these;
 	unsigned i;
 
 	/* All but in pid1_wait_event(); keyboard signals never */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	for (i = 0; i < ARRAY_SIZE(served); i++)
+	sigemptyset(&these);
+	for (i = 0; i < ARRAY_SIZE(served); i++) {
+		sigaddset(&these, served[i]);
+		/* who ignores SIGCHLD, as whatever has executed us may have, has no
+		 * children to wait for */
+		signal(served[i], SIG_DFL);
+	}
+	G.signal_fd = signalfd(-1, &these, SFD_NONBLOCK | SFD_CLOEXEC);
+	for (i = 0; i < ARRAY_SIZE(served) && G.signal_fd < 0; i++)
 		signal(served[i], on_signal);
 	/* Ctrl-Alt-Del comes as SIGINT */
 	reboot(RB_DISABLE_CAD);

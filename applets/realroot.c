@@ -431,7 +431,9 @@ static int mount_it(void)
 			bb_error_msg_and_die("the real root '%s' did not come in %u seconds (rd.timeout)",
 				r.spec, realroot_timeout_s());
 		check_filesystem(&r, argv[5]);
-		if (stat(argv[5], &st) == 0 && S_ISBLK(st.st_mode)
+		/* the kernel knows no "auto", and would ask modprobe for it */
+		if (strcmp(r.type, "auto") != 0
+		 && stat(argv[5], &st) == 0 && S_ISBLK(st.st_mode)
 		 && mount_plain(argv[5], REAL_ROOT, r.type, argv[4])
 		)
 			return EXIT_SUCCESS;

@@ -24,14 +24,17 @@
 
 static int self_fd = -1;
 
-/* Returns the path by which the kernel has executed this process; NULL: it was a
- * descriptor. As long as its root is the one of that time, that is the binary.
+/* Returns the path by which the kernel has executed this process; NULL: it had
+ * none. As long as its root is the one of that time, that is the binary.
  */
 const char* FAST_FUNC selfexec_name(void)
 {
 	const char *name = (const char *)getauxval(AT_EXECFN);
 
-	return name && name[0] == '/' && !is_prefixed_with(name, "/dev/fd/") ? name : NULL;
+	/* "/dev/fd/N" and "/proc/self/exe" are no names of a file */
+	if (!name || name[0] != '/' || is_prefixed_with(name, "/dev/fd/") || is_prefixed_with(name, "/proc/"))
+		return NULL;
+	return name;
 }
 
 /* Remembers the running binary by a descriptor, so that it can be executed
