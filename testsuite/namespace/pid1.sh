@@ -53,6 +53,24 @@ t_console_that_cannot_be_written() {
 	END
 }
 
+t_children_are_waited_for_whoever_ignored_them_before() {
+	new_early_root
+	cc -O1 -Wall -Wextra -static -o "$R/ignoring" "$HERE/ignoring.c"
+	rm "$R/sbin/init"
+	cat >"$R/sbin/init" <<-'END'
+		#!/bin/sh
+		exec /ignoring /sbin/earlyinit "$@"
+	END
+	ln -s ../bin/busybox "$R/sbin/earlyinit"
+	printf '#!/bin/sh\necho "a program"\n' >"$R/init.d/20-program"
+	chmod +x "$R/sbin/init" "$R/init.d/20-program"
+	boot <<-'END'
+		want {a program}
+		want $env(ROUND_TRIP)
+		ends 0
+	END
+}
+
 t_descriptors_are_closed_at_the_start() {
 	new_early_root
 	look_at_stdio
