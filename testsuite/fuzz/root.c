@@ -44,6 +44,11 @@ uint32_t getopt32(char **argv, const char *spec UNUSED_PARAM, ...)
 	fuzz_fault("%s parses options", argv[0]);
 }
 
+uint32_t getopt32long(char **argv, const char *spec UNUSED_PARAM, const char *long_options UNUSED_PARAM, ...)
+{
+	fuzz_fault("%s parses options", argv[0]);
+}
+
 static char last_line[200];
 
 void fuzz_fault(const char *fmt, ...)
