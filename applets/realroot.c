@@ -407,6 +407,23 @@ static void check_filesystem(const struct realroot *r, const char *device)
 
 /* --- the stage --- */
 
+/* mount(2) of DEVICE has failed with ERR. Its two usual errors, "No such device" and
+ * "Invalid argument", name neither what is wrong nor a remedy.
+ */
+static void explain_mount(int err, const char *device, const char *type)
+{
+	char *found;
+
+	if (err == ENODEV)
+		bb_error_msg("this kernel has no file system '%s'; correct its name, or build it in", type);
+	if (err != ENODEV && err != EINVAL)
+		return;
+	found = find_type(device);
+	if (found && strcmp(found, type) != 0)
+		bb_error_msg("'%s' has the file system %s, not %s", device, found, type);
+	free(found);
+}
+
 /* The child's part: all that may fail, hang or be killed. It ends as mount. */
 static int mount_it(void)
 {
@@ -432,11 +449,12 @@ static int mount_it(void)
 				r.spec, realroot_timeout_s());
 		check_filesystem(&r, argv[5]);
 		/* the kernel knows no "auto", and would ask modprobe for it */
-		if (strcmp(r.type, "auto") != 0
-		 && stat(argv[5], &st) == 0 && S_ISBLK(st.st_mode)
-		 && mount_plain(argv[5], REAL_ROOT, r.type, argv[4])
-		)
-			return EXIT_SUCCESS;
+		if (strcmp(r.type, "auto") != 0 && stat(argv[5], &st) == 0 && S_ISBLK(st.st_mode)) {
+			errno = 0; /* as it stays where the options are not plain */
+			if (mount_plain(argv[5], REAL_ROOT, r.type, argv[4]))
+				return EXIT_SUCCESS;
+			explain_mount(errno, argv[5], r.type);
+		}
 	}
 	selfexec_continue(argv);
 }
