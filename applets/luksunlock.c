@@ -762,10 +762,12 @@ static bool lacks_key(const struct volume *v)
 	return v->state == V_ASK && v->key_since_s && !v->key_over && !is_asked(v);
 }
 
-/* Whether LIMIT (0: none) has passed since SINCE */
+/* Whether LIMIT (0: none) has passed since SINCE. Both may lie in the midst of a
+ * second, and a limit is no shorter than it says.
+ */
 static bool is_over(unsigned since, unsigned limit)
 {
-	return limit && now_s() - since >= limit;
+	return limit && now_s() - since > limit;
 }
 
 static void check_limits(struct volume *v)
