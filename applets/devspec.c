@@ -66,12 +66,11 @@ bool FAST_FUNC devspec_is_device(const char *spec)
 	return kind != BY_PATH || is_prefixed_with(spec, "/dev/");
 }
 
-/* Returns what /sys/class/block/NAME/FILE says, up to 4095 bytes, without the
+/* Returns what PATH of sysfs, which is freed, says, up to 4095 bytes, without the
  * newline, allocated; NULL: it can't be read.
  */
-char* FAST_FUNC devspec_attr(const char *name, const char *file)
+char* FAST_FUNC devspec_read_attr(char *path)
 {
-	char *path = xasprintf("/sys/class/block/%s/%s", name, file);
 	size_t size = 4095;
 	char *text = xmalloc_open_read_close(path, &size);
 
@@ -79,6 +78,12 @@ char* FAST_FUNC devspec_attr(const char *name, const char *file)
 	if (text)
 		chomp(text);
 	return text;
+}
+
+/* As devspec_read_attr(), of /sys/class/block/NAME/FILE. */
+char* FAST_FUNC devspec_attr(const char *name, const char *file)
+{
+	return devspec_read_attr(xasprintf("/sys/class/block/%s/%s", name, file));
 }
 
 static bool attr_is(const char *name, const char *file, const char *value)

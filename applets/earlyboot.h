@@ -34,6 +34,7 @@ const char *bootargs_get(const struct bootarg *args, const char *name) FAST_FUNC
 /* devspec.c */
 
 bool devspec_is_device(const char *spec) FAST_FUNC;
+char *devspec_read_attr(char *path) FAST_FUNC;
 char *devspec_attr(const char *name, const char *file) FAST_FUNC;
 char *devspec_find(const char *spec, char **ambiguous) FAST_FUNC;
 int devspec_open_uevents(void) FAST_FUNC;

@@ -32,20 +32,6 @@ void FAST_FUNC encproof_die(const struct reencrypt *r, int status, const char *t
 
 /* --- who uses the device --- */
 
-/* What the file of sysfs says, without its newline, allocated; NULL: none.
- * Frees PATH.
- */
-static char *read_attr(char *path)
-{
-	size_t size = 4095;
-	char *text = xmalloc_open_read_close(path, &size);
-
-	free(path);
-	if (text)
-		chomp(text);
-	return text;
-}
-
 /* Whether the files or devices A and B are the same */
 static bool is_same(const struct stat *a, const struct stat *b)
 {
@@ -64,7 +50,7 @@ static char *find_loop(const struct stat *st)
 	DIR *dir = opendir("/sys/block");
 
 	while (dir && !found && (e = readdir(dir)) != NULL) {
-		char *file = read_attr(xasprintf("/sys/block/%s/loop/backing_file", e->d_name));
+		char *file = devspec_attr(e->d_name, "loop/backing_file");
 		struct stat backing;
 
 		if (file && stat(file, &backing) == 0 && is_same(st, &backing))
@@ -97,7 +83,7 @@ static char *find_holder(dev_t dev)
 /* The name of the mapping dm-N, allocated, or NULL */
 static char *mapping_name(const char *dm)
 {
-	return read_attr(xasprintf("/sys/block/%s/dm/name", dm));
+	return devspec_attr(dm, "dm/name");
 }
 
 /* The library encrypts through a mapping of a process's own. That of a process
@@ -182,7 +168,7 @@ static void die_busy(struct reencrypt *r, dev_t dev, const char *holder)
 
 static uint64_t read_number(char *path)
 {
-	char *text = read_attr(path);
+	char *text = devspec_read_attr(path);
 	uint64_t n = text ? strtoull(text, NULL, 10) : 0;
 
 	free(text);
@@ -265,7 +251,7 @@ static void check_loops(struct reencrypt *r, struct stat *st)
 	char *dev;
 
 	if (!loop && disk) {
-		dev = read_attr(xasprintf("%s/dev", disk));
+		dev = devspec_read_attr(xasprintf("%s/dev", disk));
 		if (dev && sscanf(dev, "%u:%u", &maj, &min) == 2) {
 			st->st_rdev = makedev(maj, min);
 			loop = find_loop(st);
