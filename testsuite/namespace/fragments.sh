@@ -440,3 +440,29 @@ t_program_that_does_not_end_is_named() {
 		ends SIGINT
 	END
 }
+
+# The server has got its handler of signals and loads its keys when it is to end,
+# as where a plain real root is there at once: the key comes right behind kill.
+t_ssh_server_ends_that_has_hardly_begun() {
+	new_early_root
+	for f in "$(command -v dropbear)" $(ldd "$(command -v dropbear)" | grep -o '/[^ ]*'); do
+		cp --parents -L "$f" "$R"
+	done
+	mkdir "$R/etc/dropbear"
+	dropbearkey -t ed25519 -f "$R/etc/key" >/dev/null
+	mkfifo "$R/etc/dropbear/dropbear_ed25519_host_key"
+	sed 's/@PORT@/22/' "$TOP/configs/init.d/11-dropbear" | fragment 11-dropbear
+	cp "$TOP/configs/init.d/88-dropbear" "$R/init.d/"
+	fragment 12-begun <<-'END'
+		exec 7>/etc/dropbear/dropbear_ed25519_host_key
+		kill() {
+			command kill "$@"
+			cat /etc/key >&7 || :
+			exec 7>&-
+		}
+	END
+	kernel_log
+	boot_through
+	kernel_log_ends
+	unsaid 'still runs' Killed
+}
