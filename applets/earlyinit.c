@@ -54,6 +54,7 @@
 
 #include <mntent.h>
 #include <linux/kd.h>
+#include <sys/klog.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -370,6 +371,9 @@ static char *plan_keymap(void)
 	return text;
 }
 
+/* of syslog(2), which libc has no names for */
+enum { CONSOLE_OFF = 6, CONSOLE_ON = 7 };
+
 static const char printk_file[] ALIGN1 = "/proc/sys/kernel/printk";
 
 /* In PID 1, so no x-function. A level that can't be set is no reason to stop:
@@ -385,11 +389,14 @@ static void set_loglevel(const char *level)
 	}
 }
 
+/* By syslog(2), since the kernel then keeps the level that was, and no file of
+ * /proc/sys has to be made for it. A user namespace is allowed the file alone.
+ */
 static int run_printk_off(void)
 {
 	size_t size = 63;
 
-	if (G.debug)
+	if (G.debug || klogctl(CONSOLE_OFF, NULL, 0) == 0)
 		return EXIT_SUCCESS;
 	if (!G.loglevel)
 		G.loglevel = xmalloc_open_read_close(printk_file, &size);
@@ -409,6 +416,8 @@ static char *plan_printk_off(void)
 
 static int run_printk_on(void)
 {
+	/* without an off before it changes nothing */
+	klogctl(CONSOLE_ON, NULL, 0);
 	if (G.loglevel) {
 		set_loglevel(G.loglevel);
 		free(G.loglevel);

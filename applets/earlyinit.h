@@ -62,7 +62,7 @@ struct globals {
 	struct stage *stages;   /* a NULL name ends them */
 	unsigned stage_ms;      /* when the running one has begun */
 	const char *break_at;   /* rd.break; NULL: nowhere, or no longer */
-	char *loglevel;         /* of the console, saved by 40-printk */
+	char *loglevel;         /* of the console, saved by 40-printk without syslog(2) */
 	int commands_fd;        /* to the fragment shell; -1: there is none */
 	int replies_fd;
 } FIX_ALIASING;
