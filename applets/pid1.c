@@ -187,6 +187,22 @@ void FAST_FUNC pid1_pipe(struct fd_pair *pair)
 	pair->wr = ends[1];
 }
 
+/* For who is PID 1 no longer */
+static void fresh_signals(void)
+{
+	sigset_t none;
+
+	if (G.signal_fd >= 0) {
+		/* all have had their default action since pid1_take_state() */
+		close(G.signal_fd);
+		G.signal_fd = -1;
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+	} else {
+		selfexec_reset_signals();
+	}
+}
+
 /* As fork(), but without failure. The child has the signals of a fresh
  * process.
  */
@@ -199,10 +215,7 @@ pid_t FAST_FUNC pid1_fork(void)
 		wait_for_better("fork", &said);
 	if (pid == 0) {
 		die_func = NULL;
-		selfexec_reset_signals();
-		if (G.signal_fd >= 0)
-			close(G.signal_fd);
-		G.signal_fd = -1;
+		fresh_signals();
 		/* One that lives on must not hold the fragment shell's pipe open */
 		if (G.commands_fd >= 0) {
 			close(G.commands_fd);
@@ -405,10 +418,7 @@ void FAST_FUNC pid1_leave_state(void)
 		tcsetattr(STDIN_FILENO, TCSANOW, &t);
 	}
 	reboot(RB_ENABLE_CAD);
-	if (G.signal_fd >= 0)
-		close(G.signal_fd);
-	G.signal_fd = -1;
-	selfexec_reset_signals();
+	fresh_signals();
 }
 
 /* Takes over the signals, Ctrl-Alt-Del, and the console. */
@@ -419,16 +429,15 @@ void FAST_FUNC pid1_take_state(void)
 	sigset_t all, these;
 	unsigned i;
 
+	/* Whatever has executed us may ignore some; and who ignores SIGCHLD has no
+	 * children to wait for. */
+	selfexec_reset_signals();
 	/* All but in pid1_wait_event(); keyboard signals never */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	sigemptyset(&these);
-	for (i = 0; i < ARRAY_SIZE(served); i++) {
+	for (i = 0; i < ARRAY_SIZE(served); i++)
 		sigaddset(&these, served[i]);
-		/* who ignores SIGCHLD, as whatever has executed us may have, has no
-		 * children to wait for */
-		signal(served[i], SIG_DFL);
-	}
 	G.signal_fd = signalfd(-1, &these, SFD_NONBLOCK | SFD_CLOEXEC);
 	for (i = 0; i < ARRAY_SIZE(served) && G.signal_fd < 0; i++)
 		signal(served[i], on_signal);
