@@ -101,3 +101,22 @@ t_network_of_dracuts_ip() {
 			up ip link set up dev $IFACE
 	END
 }
+
+# Where a plain real root is there at once, the stage that ends the network comes
+# before the other has its session: here it never gets one.
+t_network_ends_that_has_hardly_begun() {
+	new_early_root
+	mkdir "$R/etc/network"
+	mkfifo "$R/etc/never"
+	cp "$TOP/configs/network.script" "$R/etc/network/early"
+	{
+		# shellcheck disable=SC2016 # the fragment's
+		echo 'setsid() { read -r line </etc/never; command setsid "$@"; }'
+		sed 's/@KEEP@/no/' "$TOP/configs/init.d/10-network"
+	} | fragment 10-network
+	cp "$TOP/configs/init.d/89-network" "$R/init.d/"
+	kernel_log
+	boot_through
+	kernel_log_ends
+	unsaid 'still runs'
+}
