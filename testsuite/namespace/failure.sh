@@ -72,7 +72,7 @@ t_real_init_that_does_not_start_is_no_panic() {
 	# again. (Nobody but the machine's root may mount the true /sys.)
 	sed -i 's|sysfs|tmpfs|' "$R/etc/fstab"
 	mv "$R/real/sbin/init" "$T/good"
-	cp "$WORK/bin/busybox" "$R/real/sbin/init"
+	cp "$WORK/real-bin/busybox" "$R/real/sbin/init"
 	printf '\376\312' | dd of="$R/real/sbin/init" bs=1 seek=18 conv=notrunc 2>/dev/null
 	boot 3 <<-'END'
 		want {can't execute '/sbin/init': Exec format error}

@@ -83,7 +83,7 @@ new_real_root() {
 	(
 		cd "$1"
 		mkdir bin boot dev etc proc run sbin sys tmp usr
-		cp -a "$WORK/bin/." bin/
+		cp -a "$WORK/real-bin/." bin/
 	)
 	real_init "$1/sbin/init"
 }
@@ -97,6 +97,7 @@ new_early_root() {
 		cd "$R"
 		mkdir bin dev etc init.d mnt old proc root run sbin sys tmp var
 		cp -a "$WORK/bin/." bin/
+		cp -a "$WORK/lib/." .
 		ln -s ../bin/busybox sbin/init
 	)
 	cat >"$R/etc/fstab" <<-END

@@ -508,7 +508,7 @@ t_pivotboot_on_an_initramfs_deletes_and_moves() {
 t_pivotboot_behind_an_initramfs_ends_in_the_question() {
 	new_early_root
 	like_an_initramfs
-	cp "$WORK/bin/busybox" "$R/real/sbin/init"
+	cp "$WORK/real-bin/busybox" "$R/real/sbin/init"
 	printf '\376\312' | dd of="$R/real/sbin/init" bs=1 seek=18 conv=notrunc 2>/dev/null
 	pivot_with 'exec pivotboot /mnt'
 	boot <<-'END'
