@@ -75,8 +75,7 @@ int selfexec_run(const char *const *argv) FAST_FUNC;
 
 /* pivotboot.c */
 
-void pivotboot_share_look(void) FAST_FUNC;
-void pivotboot_now(bool check, const char *new_root, char **init) NORETURN FAST_FUNC;
+void pivotboot_now(bool check_only, const char *new_root, char **init) NORETURN FAST_FUNC;
 
 /* secret.c */
 

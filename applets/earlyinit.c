@@ -506,7 +506,6 @@ static int run_pivotroot(void)
 		pid1_keep_why(missing, sizeof(missing) - 1);
 		return WAIT_STATUS_FAILURE;
 	}
-	pivotboot_share_look();
 	status = pid1_in_child(check_pivot);
 	if (status != 0)
 		return status;

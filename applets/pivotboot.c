@@ -61,17 +61,14 @@ enum {
 	OPT_CONSOLE  = 1 << 2,
 	OPT_NO_RUN   = (1 << 3) * ENABLE_LONG_OPTS,
 	OPT_MOVE_API = (1 << 4) * ENABLE_LONG_OPTS,
+	CHECKED      = 1 << 5,  /* by a child of earlyinit, just before */
 };
 
-/* What the child that looks into the new root finds out, in shared memory */
+/* What a look into the new root finds out */
 struct inside {
-	bool checked;                   /* all of it, by pivotboot_now() */
 	char put_old[PATH_MAX];         /* without links, as seen from there */
 	char fstab_device[PATH_MAX];    /* that fstab mounts over it, or "" */
 };
-
-/* Of pivotboot_share_look(); NULL: each looks for itself */
-static struct inside *shared_inside;
 
 struct globals {
 	unsigned opt;
@@ -409,6 +406,10 @@ static void check_inside(void)
 		close(old);
 		return;
 	}
+	G.inside = mmap(NULL, sizeof(*G.inside), PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (G.inside == MAP_FAILED)
+		bb_simple_perror_msg_and_die("no memory");
 	pid = xfork();
 	if (pid == 0) {
 		die_func = NULL;
@@ -469,22 +470,19 @@ static void warn_of_fstab(dev_t early)
 		device, G.inside->put_old);
 }
 
-static struct inside *new_inside(void)
-{
-	struct inside *inside = mmap(NULL, sizeof(*inside), PROT_READ | PROT_WRITE,
-			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	return inside == MAP_FAILED ? NULL : inside;
-}
-
-/* For earlyinit, which has a child check what it then does itself: to be called
- * before that child is made, so that pivotboot_now() need not look again.
+/* Whether PUT_OLD is a directory right in the new root, which needs no look from
+ * inside to be found: a link there would lead elsewhere from here.
  */
-void FAST_FUNC pivotboot_share_look(void)
+static bool put_old_is_plain(void)
 {
-	if (shared_inside)
-		munmap(shared_inside, sizeof(*shared_inside)); /* of a try before */
-	shared_inside = new_inside();
+	char *path = concat_path_file(G.new_root, G.put_old);
+	struct stat st;
+	bool plain = !strchr(G.put_old, '/') && lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+
+	free(path);
+	if (plain)
+		snprintf(G.inside->put_old, sizeof(G.inside->put_old), "/%s", G.put_old);
+	return plain;
 }
 
 static void check(void)
@@ -504,11 +502,9 @@ static void check(void)
 	G.rootfs = on_rootfs();
 	if (G.rootfs)
 		check_initramfs(st.st_dev, old.st_dev);
-	G.inside = shared_inside ? shared_inside : new_inside();
-	if (!G.inside)
-		bb_simple_perror_msg_and_die("no memory");
-	/* a child has just done it; but one that only checks makes no PUT_OLD */
-	if (!(G.opt & OPT_CHECK) && G.inside->checked && (G.rootfs || G.inside->put_old[0]))
+	G.inside = xzalloc(sizeof(*G.inside));
+	/* but one that only checks makes no PUT_OLD */
+	if ((G.opt & CHECKED) && (G.rootfs || put_old_is_plain()))
 		return;
 	check_inside();
 	warn_of_fstab(old.st_dev);
@@ -557,10 +553,30 @@ static char **kernel_environment(void)
 	return env;
 }
 
+/* Whether FD is the console already, in the state that the kernel hands to a first
+ * init. A stage may have had it hung up, or set it not to block.
+ */
+static bool is_console(int fd, dev_t console)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == console
+		&& (fcntl(fd, F_GETFL) & (O_ACCMODE | O_NONBLOCK | O_APPEND | O_ASYNC)) == O_RDWR
+		&& write(fd, "", 0) == 0;
+}
+
 static void open_console(void)
 {
-	int fd = open(G.console, O_RDWR | O_NOCTTY);
+	struct stat st;
+	int fd;
 
+	if (stat(G.console, &st) == 0
+	 && is_console(0, st.st_rdev)
+	 && is_console(1, st.st_rdev)
+	 && is_console(2, st.st_rdev)
+	)
+		return;
+	fd = open(G.console, O_RDWR | O_NOCTTY);
 	if (fd < 0) {
 		bb_perror_msg("can't open '%s'", G.console);
 		return;
@@ -765,17 +781,15 @@ static void run(const char *new_root, char **init)
 }
 
 /* For earlyinit, without an exec and without options: pivots into NEW_ROOT, and
- * executes INIT, a program's path and its arguments. With CHECK it is a child that
- * ends with 0 where that would work.
+ * executes INIT, a program's path and its arguments. With CHECK_ONLY it is a child
+ * that ends with 0 where that would work; without, such a child has just done so.
  */
 void FAST_FUNC pivotboot_now(bool check_only, const char *new_root, char **init)
 {
 	selfexec_as("pivotboot");
 	begin();
-	G.opt = check_only ? OPT_CHECK : 0;
+	G.opt = check_only ? OPT_CHECK : CHECKED;
 	run(new_root, init);
-	if (shared_inside)
-		shared_inside->checked = 1;
 	_exit(EXIT_SUCCESS);
 }
 

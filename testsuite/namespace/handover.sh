@@ -54,6 +54,34 @@ t_real_init_starts_as_a_first_init_does() {
 	diff "$T/first" "$T/second" || fail "the real init starts in another state"
 }
 
+# What a stage did to the console that it shares with process 1, another first
+# init would not find.
+t_real_init_gets_a_console_that_blocks() {
+	state_init
+	echo '#include <fcntl.h>
+		int main(void) { return fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK | O_APPEND); }' \
+	| cc -static -x c -o "$R/bin/nonblock" -
+	fragment 20-mess <<-'END'
+		nonblock && echo "stage: $(grep flags /proc/1/fdinfo/0)"
+	END
+	run_state
+	states "$T/state"
+	same "flags of the console" "$(sed -n 's/^fd \([0-9]\): .*flags \(.*\) offset.*/\1 \2/p' "$T/state")" '0 0 2
+1 0 2
+2 0 2'
+}
+
+t_the_directory_of_the_early_root_may_be_a_link() {
+	new_early_root
+	rmdir "$R/real/boot"
+	mkdir "$R/real/efi"
+	ln -s /efi "$R/real/boot"
+	# shellcheck disable=SC2016 # of the real init
+	echo 'echo "early at $(ls -d /efi/init.d)"' | probe
+	boot_through
+	said 'early at /efi/init.d'
+}
+
 # A user's own last stage is a shell, which has variables and files of its own.
 t_real_init_gets_the_environment_of_the_kernel() {
 	state_init
