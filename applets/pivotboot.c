@@ -503,7 +503,7 @@ static void check(void)
 	if (G.rootfs)
 		check_initramfs(st.st_dev, old.st_dev);
 	G.inside = xzalloc(sizeof(*G.inside));
-	/* but one that only checks makes no PUT_OLD */
+	/* A child has looked; but one that only checks makes no PUT_OLD. */
 	if ((G.opt & CHECKED) && (G.rootfs || put_old_is_plain()))
 		return;
 	check_inside();
@@ -553,30 +553,13 @@ static char **kernel_environment(void)
 	return env;
 }
 
-/* Whether FD is the console already, in the state that the kernel hands to a first
- * init. A stage may have had it hung up, or set it not to block.
+/* What /dev/console is was decided when the one that is open was opened; another
+ * may have come since.
  */
-static bool is_console(int fd, dev_t console)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == console
-		&& (fcntl(fd, F_GETFL) & (O_ACCMODE | O_NONBLOCK | O_APPEND | O_ASYNC)) == O_RDWR
-		&& write(fd, "", 0) == 0;
-}
-
 static void open_console(void)
 {
-	struct stat st;
-	int fd;
+	int fd = open(G.console, O_RDWR | O_NOCTTY);
 
-	if (stat(G.console, &st) == 0
-	 && is_console(0, st.st_rdev)
-	 && is_console(1, st.st_rdev)
-	 && is_console(2, st.st_rdev)
-	)
-		return;
-	fd = open(G.console, O_RDWR | O_NOCTTY);
 	if (fd < 0) {
 		bb_perror_msg("can't open '%s'", G.console);
 		return;

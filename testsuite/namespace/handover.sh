@@ -74,7 +74,8 @@ t_real_init_gets_a_console_that_blocks() {
 t_the_directory_of_the_early_root_may_be_a_link() {
 	new_early_root
 	rmdir "$R/real/boot"
-	mkdir "$R/real/efi"
+	# as seen from the early root it would be another one
+	mkdir "$R/real/efi" "$R/efi"
 	ln -s /efi "$R/real/boot"
 	# shellcheck disable=SC2016 # of the real init
 	echo 'echo "early at $(ls -d /efi/init.d)"' | probe

@@ -303,14 +303,6 @@ look='
 	echo "run $(cat /run/mark)"
 '
 
-# The console of the machine here is one of the pseudo terminals outside, under
-# whose name process 1 was started.
-opened_by_init() {
-	same "what else init has open" "$(sed -n 's/^fd to //p' "$T/serial" \
-		| sed 's,^/dev/pts/[0-9]*$,/dev/console,' | sort -u | tr '\n' ' ')" \
-		"/dev/console /probe /run/fds /sbin/init "
-}
-
 t_pivotboot_pivots() {
 	new_early_root
 	stat -c %d "$R" >"$R/device"
@@ -320,7 +312,8 @@ t_pivotboot_pivots() {
 	said 'REAL INIT pid=1 args=single 3' 'at /boot' 'at /dev' 'at /run' 'run left' 'umask 0022' \
 		"boot $(cat "$R/device") early $(cat "$R/device")" 'roots /bin /boot/bin /boot/init.d'
 	unsaid 'at /tmp' 'at /sys' 'at /dev/pts' 'at /mnt' 'at /boot/run' 'at /boot/dev' 'at /boot/tmp' 'at /boot/sys'
-	opened_by_init
+	same "what else init has open" "$(sed -n 's/^fd to //p' "$T/serial" | sort -u | tr '\n' ' ')" \
+		"/dev/console /probe /run/fds /sbin/init "
 }
 
 t_real_init_has_no_signal_blocked_or_ignored() {
@@ -406,7 +399,8 @@ t_pivotboot_closes_what_the_early_root_had_open() {
 	# shellcheck disable=SC2016 # of the real init
 	echo "$look" | probe
 	boot_through
-	opened_by_init
+	same "what else init has open" "$(sed -n 's/^fd to //p' "$T/serial" | sort -u | tr '\n' ' ')" \
+		"/dev/console /probe /run/fds /sbin/init "
 }
 
 t_pivotboot_carries_what_is_busy_along() {
