@@ -11,7 +11,6 @@
 //kbuild:lib-$(CONFIG_EARLYINIT) += bootdevice.o
 
 #include <linux/fs.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/sysmacros.h>
 #include "earlyinit.h"
@@ -82,8 +81,8 @@ static bool is_mirror_leg(const char *path)
 	enum { BLOCK = 4 * 1024 };
 	static const uint8_t magic[] ALIGN1 = { 0xfc, 0x4e, 0x2b, 0xa9 };
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	uint8_t found[BLOCK] __attribute__((aligned(BLOCK))); /* for O_DIRECT */
 	uint64_t size = 0, at[2];
-	uint8_t *found;
 	bool yes = 0;
 	unsigned i;
 
@@ -95,10 +94,8 @@ static bool is_mirror_leg(const char *path)
 		return 0;
 	at[0] = (size & ~(uint64_t)(64 * 1024 - 1)) - 64 * 1024;
 	at[1] = (size - 8 * 1024) & ~(uint64_t)(BLOCK - 1);
-	found = xmmap_anon(BLOCK);
 	for (i = 0; i < ARRAY_SIZE(at) && !yes; i++)
 		yes = read_block(path, found, BLOCK, at[i]) && memcmp(found, magic, sizeof(magic)) == 0;
-	munmap(found, BLOCK);
 	return yes;
 }
 
