@@ -256,7 +256,8 @@ struct volume {
 	unsigned ask_since_s;   /* 0: it is not asked for */
 	unsigned reserved_kib;  /* of memory, for the child at work */
 	pid_t pid;              /* of the child that works on it, or 0 */
-	struct attempt *attempt;/* shared with that child */
+	int attempt_fd;         /* the pipe from that child; in it, its end; -1: there is none */
+	struct attempt *attempt;/* as far as it has told */
 };
 
 enum {
@@ -284,7 +285,9 @@ struct volume *volumes_find(const char *crypttab, const struct bootarg *args) FA
 
 enum { ATTEMPT_MAY_TAKE_ALL = INT_MAX };
 
-/* What a child says of its work, in memory shared with the owner. */
+/* What a child says of its work: it writes all of it into a pipe to its owner each
+ * time that something is to be known even if it is killed next.
+ */
 struct attempt {
 	int err;                /* 0 or a negative errno */
 	unsigned budget_kib;    /* owner: what the key of a key file may take; or
@@ -305,7 +308,9 @@ struct attempt {
 	char note[256];         /* to be said, though it is no failure */
 };
 
-struct attempt *unlock_new_attempt(void) FAST_FUNC;
+pid_t unlock_fork(struct volume *v) FAST_FUNC;
+void unlock_tell(const struct volume *v) FAST_FUNC;
+void unlock_hear(struct volume *v) FAST_FUNC;
 void unlock_scout(struct volume *v) FAST_FUNC;
 void unlock_try(struct volume *v, const struct secret *passphrase) FAST_FUNC;
 void unlock_test(struct volume *v, const struct secret *passphrase) FAST_FUNC;

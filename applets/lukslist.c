@@ -179,7 +179,7 @@ int FAST_FUNC volumes_list(const char *crypttab, const char *root)
 		print_volume(v);
 	fflush_all();
 	for (v = list; v; v = v->next) {
-		v->attempt = unlock_new_attempt();
+		v->attempt = xzalloc(sizeof(*v->attempt));
 		check_in_child(v, root);
 	}
 	return faulty;

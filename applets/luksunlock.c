@@ -138,8 +138,8 @@ static void say_error(const char *fmt, ...)
 	free(line);
 }
 
-/* Starts the work of STATE on V in a child, which has the signals of a fresh
- * process and must not touch terminals or other secrets on its way out.
+/* Starts the work of STATE on V in a child, which must not touch terminals or
+ * other secrets on its way out.
  */
 static void start_child(struct volume *v, int state)
 {
@@ -148,16 +148,14 @@ static void start_child(struct volume *v, int state)
 	/* If it ends without a word, that was for want of memory */
 	v->attempt->err = -ENOMEM;
 	strcpy(v->attempt->msg, "the attempt ended without a result");
-	v->attempt->key_failed = 0;
-	pid = fork();
+	v->attempt->key_failed = v->attempt->deriving = 0;
+	pid = unlock_fork(v);
 	if (pid < 0) {
 		v->attempt->err = -errno;
 		say_error("can't fork: %s", strerror(errno));
 		return;
 	}
 	if (pid == 0) {
-		die_func = NULL;
-		selfexec_reset_signals();
 		/* Ctrl-C at a rescue shell ends the question, not half an
 		 * activation */
 		signal(SIGINT, SIG_IGN);
@@ -168,6 +166,7 @@ static void start_child(struct volume *v, int state)
 			secret_lock_again(G.job.secret);
 			unlock_try(v, G.job.secret);
 		}
+		unlock_tell(v);
 		_exit(EXIT_SUCCESS);
 	}
 	v->pid = pid;
@@ -722,6 +721,7 @@ static void scout_was_killed(struct volume *v, int status)
 static void child_ended(struct volume *v, int status)
 {
 	v->pid = 0;
+	unlock_hear(v);
 	if (v->state == V_SCOUT) {
 		if (WIFSIGNALED(status) && !v->attempt->active)
 			scout_was_killed(v, status);
@@ -872,8 +872,10 @@ static int on_tick(struct mouths *q)
 	struct volume *v;
 	bool clock = 0;
 
-	for (v = G.volumes; v; v = v->next)
+	for (v = G.volumes; v; v = v->next) {
+		unlock_hear(v);
 		clock |= has_a_clock(v);
+	}
 	if (!clock && !G.job.secret)
 		return -1;
 	for (v = G.volumes; v; v = v->next)
@@ -1019,6 +1021,8 @@ static struct volume *open_silently(int *status)
 		}
 		while (v && v->pid != pid)
 			v = v->next;
+		if (v)
+			unlock_hear(v);
 		if (v && (!v->attempt->active || v->attempt->note[0]))
 			return v;
 		if (v)
@@ -1033,7 +1037,7 @@ static void open_volumes(void)
 	int status;
 
 	for (v = G.volumes; v; v = v->next) {
-		v->attempt = unlock_new_attempt();
+		v->attempt = xzalloc(sizeof(*v->attempt));
 		v->look_again = 1;
 	}
 	G.q.on_answer = on_answer;
@@ -1086,19 +1090,21 @@ static int test_volume(struct volume *v, struct secret *s)
 	G.job.secret = s;
 	G.job.piped = 1;
 	for (;;) {
-		pid_t pid = xfork();
+		pid_t pid = unlock_fork(v);
 
+		if (pid < 0)
+			bb_simple_perror_msg_and_die("can't fork");
 		if (pid == 0) {
-			die_func = NULL;
-			selfexec_reset_signals();
 			if (s)
 				secret_lock_again(s);
 			unlock_test(v, s);
+			unlock_tell(v);
 			fflush_all();
 			_exit(EXIT_SUCCESS);
 		}
 		if (safe_waitpid(pid, &status, 0) < 0)
 			bb_simple_perror_msg_and_die("waitpid");
+		unlock_hear(v);
 		if (a->err != -EPERM || !s || !second_round_follows())
 			break;
 		G.job.last_newline_off = 1;
@@ -1161,7 +1167,7 @@ static int test(struct volume *v)
 	struct secret *s = NULL;
 
 	secret_guard_process(NULL);
-	v->attempt = unlock_new_attempt();
+	v->attempt = xzalloc(sizeof(*v->attempt));
 	if (!v->key.text && isatty(STDIN_FILENO)) {
 		char *question = xasprintf("Passphrase for %s: ", v->name);
 

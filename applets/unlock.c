@@ -10,7 +10,6 @@
  */
 //kbuild:lib-$(CONFIG_LUKSUNLOCK) += unlock.o
 
-#include <sys/mman.h>
 #include "earlyboot.h"
 #include <libcryptsetup.h>
 
@@ -73,15 +72,68 @@ int FAST_FUNC unlock_exit_status(int err)
 	return 1;
 }
 
-/* Returns zeroed memory that a forked child shares. Dies if there is none. */
-struct attempt* FAST_FUNC unlock_new_attempt(void)
-{
-	struct attempt *a = mmap(NULL, sizeof(*a), PROT_READ | PROT_WRITE,
-			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+/* --- from a child to its owner --- */
 
-	if (a == MAP_FAILED)
-		bb_simple_perror_msg_and_die("no memory");
-	return a;
+/* As fork(), with a pipe for what the child will tell of V. Returns -1 with errno
+ * where one of them could not be made. The child has the signals of a fresh process,
+ * and does not end in the middle of its work because its owner has ended.
+ */
+pid_t FAST_FUNC unlock_fork(struct volume *v)
+{
+	int fds[2];
+	pid_t pid;
+
+	/* neither waits: some records fit in any pipe, and the owner has other things
+	 * to do than to read */
+	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0)
+		return -1;
+	pid = fork();
+	if (pid < 0) {
+		int err = errno;
+
+		close(fds[0]);
+		close(fds[1]);
+		errno = err;
+		return -1;
+	}
+	if (pid == 0) {
+		die_func = NULL;
+		selfexec_reset_signals();
+		signal(SIGPIPE, SIG_IGN);
+	}
+	close(fds[pid != 0]);
+	if (v->attempt_fd >= 0)
+		close(v->attempt_fd);
+	v->attempt_fd = fds[pid == 0];
+	return pid;
+}
+
+/* For the child: tells V->ATTEMPT as it is now. One write of less than PIPE_BUF is
+ * there wholly or not at all.
+ */
+void FAST_FUNC unlock_tell(const struct volume *v)
+{
+	BUILD_BUG_ON(sizeof(*v->attempt) > PIPE_BUF);
+	if (v->attempt_fd >= 0)
+		safe_write(v->attempt_fd, v->attempt, sizeof(*v->attempt));
+}
+
+/* For the owner: V->ATTEMPT becomes what the child has told last. Waits for
+ * nothing; at the pipe's end it is closed.
+ */
+void FAST_FUNC unlock_hear(struct volume *v)
+{
+	struct attempt told;
+	ssize_t n;
+
+	if (v->attempt_fd < 0)
+		return;
+	while ((n = safe_read(v->attempt_fd, &told, sizeof(told))) == sizeof(told))
+		*v->attempt = told;
+	if (n < 0 && errno == EAGAIN)
+		return;
+	close(v->attempt_fd);
+	v->attempt_fd = -1;
 }
 
 /* --- words --- */
@@ -362,6 +414,7 @@ static struct crypt_device *load(struct volume *v, const char *header, bool rest
 		note_damage(log, restores);
 		a->kib = slots_memory(cd, any_or_pinned(v, cd));
 		a->loaded = 1;
+		unlock_tell(v);
 		return cd;
 	}
 	reencstart_free(cd);
@@ -647,6 +700,7 @@ static bool use_key(struct volume *v, struct crypt_device *cd, const char *name,
 	if (a->kib) /* pbkdf2 takes none */
 		volunteer();
 	a->deriving = 1;
+	unlock_tell(v);
 	r = activate(v, cd, name, key, len, log);
 	a->deriving = 0;
 	a->ms = (monotonic_us() - start) / 1000;
@@ -665,6 +719,7 @@ static bool use_key(struct volume *v, struct crypt_device *cd, const char *name,
 	}
 	if (name) {
 		a->active = 1;
+		unlock_tell(v);
 		udevdata_leave(name);
 		/* before the real system has somebody resume it */
 		if (!(v->activate_flags & CRYPT_ACTIVATE_READONLY)
@@ -738,6 +793,7 @@ static bool find_device(struct volume *v)
 	path = devspec_find(v->spec, &ambiguous);
 	if (path) {
 		safe_strncpy(a->device, path, sizeof(a->device));
+		unlock_tell(v);
 		return 1;
 	}
 	a->err = -ENODEV;
@@ -749,9 +805,9 @@ static bool find_device(struct volume *v)
 	return 0;
 }
 
-/* To be run in a child: looks for the volume's device, reads its header, and,
+/* To be run in a child of unlock_fork(): looks for the volume's device, reads its header, and,
  * where it has a key file and memory for the key, opens it. The result is in
- * V->ATTEMPT: -ENODEV with no device where it is not there yet.
+ * V->ATTEMPT, for unlock_tell(): -ENODEV with no device where it is not there yet.
  */
 void FAST_FUNC unlock_scout(struct volume *v)
 {
@@ -778,8 +834,9 @@ void FAST_FUNC unlock_scout(struct volume *v)
 	reencstart_free(cd);
 }
 
-/* To be run in a child: derives the key and activates, wholly. The result is
- * in V->ATTEMPT; -EPERM there, and nothing else, is a wrong passphrase.
+/* To be run in a child of unlock_fork(): derives the key and activates, wholly. The result is
+ * in V->ATTEMPT, for unlock_tell(); -EPERM there, and nothing else, is a wrong
+ * passphrase.
  */
 void FAST_FUNC unlock_try(struct volume *v, const struct secret *passphrase)
 {

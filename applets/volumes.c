@@ -114,6 +114,7 @@ struct volume* FAST_FUNC volume_new(const char *name, const char *spec, const ch
 	v->spec = xstrdup(spec);
 	v->origin = xstrdup(origin);
 	v->keyslot = -1;
+	v->attempt_fd = -1;
 	v->key_timeout_s = KEY_TIMEOUT;
 	return v;
 }

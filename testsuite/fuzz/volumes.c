@@ -68,14 +68,6 @@ static int list(void)
 	return volumes_list("/etc/crypttab", NULL);
 }
 
-/* The program maps one for each volume until it ends. Here that is soon more than a
- * process can have: what is allocated goes with its input. */
-struct attempt* FAST_FUNC __wrap_unlock_new_attempt(void);
-struct attempt* FAST_FUNC __wrap_unlock_new_attempt(void)
-{
-	return xzalloc(sizeof(struct attempt));
-}
-
 void FAST_FUNC __wrap_unlock_check(struct volume *v, const char *header);
 void FAST_FUNC __wrap_unlock_check(struct volume *v, const char *header UNUSED_PARAM)
 {
