@@ -138,6 +138,16 @@ static void say_error(const char *fmt, ...)
 	free(line);
 }
 
+/* What is known of V's next attempt where its child ends without a word: that was
+ * for want of memory.
+ */
+static void expect_nothing(struct volume *v)
+{
+	v->attempt->err = -ENOMEM;
+	strcpy(v->attempt->msg, "the attempt ended without a result");
+	v->attempt->key_failed = v->attempt->deriving = 0;
+}
+
 /* Starts the work of STATE on V in a child, which must not touch terminals or
  * other secrets on its way out.
  */
@@ -145,10 +155,7 @@ static void start_child(struct volume *v, int state)
 {
 	pid_t pid;
 
-	/* If it ends without a word, that was for want of memory */
-	v->attempt->err = -ENOMEM;
-	strcpy(v->attempt->msg, "the attempt ended without a result");
-	v->attempt->key_failed = v->attempt->deriving = 0;
+	expect_nothing(v);
 	pid = unlock_fork(v);
 	if (pid < 0) {
 		v->attempt->err = -errno;
@@ -260,8 +267,13 @@ static void start_scout(struct volume *v, unsigned budget_kib)
 	else
 		v->reserved_kib = MIN(budget_kib, G.idle_kib) + OVERHEAD_KIB;
 	start_child(v, V_SCOUT);
-	if (v->state != V_SCOUT)
+	if (v->state != V_SCOUT) {
 		v->look_again = 1;
+		return;
+	}
+	/* of an earlier look; the child has yet to tell */
+	v->attempt->loaded = v->attempt->key_waits = 0;
+	v->attempt->device[0] = '\0';
 }
 
 static void start_scouts(void)
@@ -1090,8 +1102,10 @@ static int test_volume(struct volume *v, struct secret *s)
 	G.job.secret = s;
 	G.job.piped = 1;
 	for (;;) {
-		pid_t pid = unlock_fork(v);
+		pid_t pid;
 
+		expect_nothing(v);
+		pid = unlock_fork(v);
 		if (pid < 0)
 			bb_simple_perror_msg_and_die("can't fork");
 		if (pid == 0) {

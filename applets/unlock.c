@@ -805,9 +805,10 @@ static bool find_device(struct volume *v)
 	return 0;
 }
 
-/* To be run in a child of unlock_fork(): looks for the volume's device, reads its header, and,
- * where it has a key file and memory for the key, opens it. The result is in
- * V->ATTEMPT, for unlock_tell(): -ENODEV with no device where it is not there yet.
+/* To be run in a child of unlock_fork(): looks for the volume's device, reads its
+ * header, and, where it has a key file and memory for the key, opens it. The result
+ * is in V->ATTEMPT, for unlock_tell(): -ENODEV with no device where it is not there
+ * yet.
  */
 void FAST_FUNC unlock_scout(struct volume *v)
 {
@@ -834,9 +835,9 @@ void FAST_FUNC unlock_scout(struct volume *v)
 	reencstart_free(cd);
 }
 
-/* To be run in a child of unlock_fork(): derives the key and activates, wholly. The result is
- * in V->ATTEMPT, for unlock_tell(); -EPERM there, and nothing else, is a wrong
- * passphrase.
+/* To be run in a child of unlock_fork(): derives the key and activates, wholly. The
+ * result is in V->ATTEMPT, for unlock_tell(); -EPERM there, and nothing else, is a
+ * wrong passphrase.
  */
 void FAST_FUNC unlock_try(struct volume *v, const struct secret *passphrase)
 {
