@@ -1033,12 +1033,12 @@ static struct volume *open_silently(int *status)
 		}
 		while (v && v->pid != pid)
 			v = v->next;
-		if (v)
-			unlock_hear(v);
-		if (v && (!v->attempt->active || v->attempt->note[0]))
+		if (!v)
+			continue;
+		unlock_hear(v);
+		if (!v->attempt->active || v->attempt->note[0])
 			return v;
-		if (v)
-			child_ended(v, *status);
+		child_ended(v, *status);
 	}
 	return NULL;
 }
@@ -1119,6 +1119,9 @@ static int test_volume(struct volume *v, struct secret *s)
 		if (safe_waitpid(pid, &status, 0) < 0)
 			bb_simple_perror_msg_and_die("waitpid");
 		unlock_hear(v);
+		/* its last word is no result where it died on its way */
+		if (WIFEXITED(status) && WEXITSTATUS(status) != EXIT_SUCCESS)
+			expect_nothing(v);
 		if (a->err != -EPERM || !s || !second_round_follows())
 			break;
 		G.job.last_newline_off = 1;

@@ -80,7 +80,7 @@ int FAST_FUNC unlock_exit_status(int err)
  */
 pid_t FAST_FUNC unlock_fork(struct volume *v)
 {
-	int fds[2];
+	int fds[2]; /* pipe2() of a struct fd_pair warns */
 	pid_t pid;
 
 	/* neither waits: some records fit in any pipe, and the owner has other things
@@ -101,10 +101,10 @@ pid_t FAST_FUNC unlock_fork(struct volume *v)
 		selfexec_reset_signals();
 		signal(SIGPIPE, SIG_IGN);
 	}
-	close(fds[pid != 0]);
-	if (v->attempt_fd >= 0)
+	if (v->attempt_fd >= 0) /* of an earlier child */
 		close(v->attempt_fd);
-	v->attempt_fd = fds[pid == 0];
+	close(pid == 0 ? fds[0] : fds[1]);
+	v->attempt_fd = pid == 0 ? fds[1] : fds[0];
 	return pid;
 }
 
