@@ -47,6 +47,27 @@ need() {
 	done
 }
 
+# room MIB_OUT MIB_CACHE: stop, with the remedy, where OUT or CACHE has less left.
+# What runs out of room an hour later says something else each time. What is in
+# the cache already counts as room.
+room() {
+	mkdir -p "$OUT" "$CACHE"
+	room_cache=$(($2 - $(du -sm "$CACHE" | cut -f1)))
+	[ "$room_cache" -gt 0 ] || room_cache=0
+	if [ "$(stat -c %d "$OUT")" = "$(stat -c %d "$CACHE")" ]; then
+		room_in "$OUT" $(($1 + room_cache))
+	else
+		room_in "$OUT" "$1"
+		room_in "$CACHE" "$room_cache"
+	fi
+}
+
+room_in() {
+	room_left=$(df -Pk "$1" | awk 'NR == 2 { print int($4 / 1024) }')
+	[ "$room_left" -ge "$2" ] \
+	|| die "$1 has $room_left MiB left, and $2 are needed; make room, or name other directories by OUT= and EARLYBOOT_CACHE="
+}
+
 # key TEXT|FILE...: the hash that names a cache entry, made of the texts and
 # of the contents of the files.
 key() {
