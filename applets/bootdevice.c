@@ -80,7 +80,7 @@ static bool is_mirror_leg(const char *path)
 {
 	enum { BLOCK = 4 * 1024 };
 	static const uint8_t magic[] ALIGN1 = { 0xfc, 0x4e, 0x2b, 0xa9 };
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_DIRECT);
 	uint8_t found[BLOCK] __attribute__((aligned(BLOCK))); /* for O_DIRECT */
 	uint64_t size = 0, at[2];
 	bool yes = 0;
@@ -88,14 +88,13 @@ static bool is_mirror_leg(const char *path)
 
 	if (fd < 0)
 		return 0;
-	ioctl(fd, BLKGETSIZE64, &size);
+	if (ioctl(fd, BLKGETSIZE64, &size) == 0 && size >= 128 * 1024) {
+		at[0] = (size & ~(uint64_t)(64 * 1024 - 1)) - 64 * 1024;
+		at[1] = (size - 8 * 1024) & ~(uint64_t)(BLOCK - 1);
+		for (i = 0; i < ARRAY_SIZE(at) && !yes; i++)
+			yes = read_block(fd, found, BLOCK, at[i]) && memcmp(found, magic, sizeof(magic)) == 0;
+	}
 	close(fd);
-	if (size < 128 * 1024)
-		return 0;
-	at[0] = (size & ~(uint64_t)(64 * 1024 - 1)) - 64 * 1024;
-	at[1] = (size - 8 * 1024) & ~(uint64_t)(BLOCK - 1);
-	for (i = 0; i < ARRAY_SIZE(at) && !yes; i++)
-		yes = read_block(path, found, BLOCK, at[i]) && memcmp(found, magic, sizeof(magic)) == 0;
 	return yes;
 }
 

@@ -109,7 +109,7 @@ struct realroot {
 	char buf[1024];
 };
 void realroot_find(struct realroot *r) FAST_FUNC;
-bool read_block(const char *path, void *data, size_t size, off_t at) FAST_FUNC;
+bool read_block(int fd, void *data, size_t size, off_t at) FAST_FUNC;
 bool fstab_find(const char *point, struct mntent *m, char *buf, unsigned size) FAST_FUNC;
 
 /* bootdevice.c */

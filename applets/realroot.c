@@ -145,28 +145,21 @@ static int fsck_mode(const struct realroot *r)
 
 /* --- resume --- */
 
-/* Reads SIZE bytes, a page or a part of it, at AT, a multiple of that, of the device
- * PATH into DATA, which is aligned as a page is. It goes past the page cache: no
+/* Reads SIZE bytes, a page or a part of it, at AT, a multiple of that, into DATA, which
+ * is aligned as a page is. FD is a device, open with O_DIRECT, past the page cache: no
  * read-ahead is deciphered for nothing, and what the kernel writes past the pages that
  * were read before is seen, as the header of a hibernated system. Returns whether
  * all could be read.
  */
-bool FAST_FUNC read_block(const char *path, void *data, size_t size, off_t at)
+bool FAST_FUNC read_block(int fd, void *data, size_t size, off_t at)
 {
-	int flags = O_RDONLY | O_CLOEXEC | O_DIRECT;
-	ssize_t n;
+	ssize_t n = pread(fd, data, size, at);
 
-	for (;;) {
-		int fd = open(path, flags);
-
+	if (n < 0) {
 		/* where the device's own blocks are larger */
-		if (!(flags & O_DIRECT))
-			posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+		fcntl(fd, F_SETFL, 0);
+		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 		n = pread(fd, data, size, at);
-		close(fd);
-		if (n >= 0 || !(flags & O_DIRECT))
-			break;
-		flags &= ~O_DIRECT;
 	}
 	return n == (ssize_t)size;
 }
@@ -181,9 +174,12 @@ static bool has_image(const char *path, const char *offset)
 	off_t at = offset ? strtoull(offset, NULL, 10) * page : 0;
 	/* not one byte further than the header's page: it ends with the magic */
 	char *header = xmmap_anon(page);
-	bool yes = read_block(path, header, page, at)
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_DIRECT);
+	bool yes = read_block(fd, header, page, at)
 		&& memcmp(header + page - sizeof(magic), magic, sizeof(magic)) == 0;
 
+	if (fd >= 0)
+		close(fd);
 	munmap(header, page);
 	return yes;
 }
