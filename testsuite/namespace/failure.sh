@@ -642,7 +642,54 @@ t_ctrl_d_does_not_end_a_fragment_that_reads() {
 	END
 	boot <<-'END'
 		want {Press Enter }
-		send "\004\004\003\034\032\r"
+		# the others throw away what was typed before them
+		send "\003\034\032\004\004\r"
+		want_without {and on} {failed:}
+		want {eof = \^D;\s+ixon}
+		ends 0
+	END
+}
+
+t_ctrl_d_does_not_end_a_program_that_reads() {
+	new_early_root
+	printf '#!/bin/sh -e\nread -r -p "Press Enter " answer\necho "and on"\n' | fragment 20-pause
+	chmod 755 "$R/init.d/20-pause"
+	boot <<-'END'
+		want {Press Enter }
+		send "\004\004\r"
+		want_without {and on} {failed:}
+		want $env(ROUND_TRIP)
+		ends 0
+	END
+}
+
+# sulogin's shell has Ctrl-D
+t_keys_are_off_again_behind_a_shell() {
+	new_early_root
+	root "$(hash toor)"
+	fragment 20-bad <<-'END'
+		[ -f /mended ]
+		read -r -p 'Press Enter ' answer
+		echo "and on"
+	END
+	probe <<-'END'
+		stty -a </dev/console | grep -o 'eof = [^;]*;\|-*ixon'
+	END
+	boot <<-'END'
+		want {s: shell, .*power off\? }
+		type s
+		want {continue\): }
+		type toor
+		want {# $}
+		type {echo re""ady; cat >/mended}
+		want {ready}
+		send "mended\r\004"
+		want {# $}
+		type exit
+		want {power off\? }
+		type r
+		want {Press Enter }
+		send "\004\004\r"
 		want_without {and on} {failed:}
 		want {eof = \^D;\s+ixon}
 		ends 0
