@@ -47,19 +47,25 @@ need() {
 	done
 }
 
-# room MIB_OUT MIB_CACHE: stop, with the remedy, where OUT or CACHE has less left.
-# What runs out of room an hour later says something else each time. What is in
-# the cache already counts as room.
+# room MIB_OUT MIB_CACHE: stop, with the remedy, where there is no room for that much
+# in OUT and CACHE, of which they may have a part already. What runs out of room an
+# hour later says something else each time.
 room() {
 	mkdir -p "$OUT" "$CACHE"
-	room_cache=$(($2 - $(du -sm "$CACHE" | cut -f1)))
-	[ "$room_cache" -gt 0 ] || room_cache=0
+	room_out=$(room_wanted "$OUT" "$1")
+	room_cache=$(room_wanted "$CACHE" "$2")
 	if [ "$(stat -c %d "$OUT")" = "$(stat -c %d "$CACHE")" ]; then
-		room_in "$OUT" $(($1 + room_cache))
+		room_in "$OUT" $((room_out + room_cache))
 	else
-		room_in "$OUT" "$1"
+		room_in "$OUT" "$room_out"
 		room_in "$CACHE" "$room_cache"
 	fi
+}
+
+# room_wanted DIR MIB: what is missing there; other processes may change it meanwhile
+room_wanted() {
+	room_has=$(du -sm "$1" 2>/dev/null | cut -f1)
+	echo $(($2 > room_has ? $2 - room_has : 0))
 }
 
 room_in() {
