@@ -148,6 +148,18 @@ static void expect_nothing(struct volume *v)
 	v->attempt->key_failed = v->attempt->deriving = 0;
 }
 
+/* Hears what came of a key, from V's child, which has ended with STATUS. What one has
+ * told that died on its way (no memory) is no result, unless V is open.
+ */
+static void hear_result(struct volume *v, int status)
+{
+	struct attempt *a = v->attempt;
+
+	unlock_hear(v);
+	if (WIFEXITED(status) && WEXITSTATUS(status) != EXIT_SUCCESS && !a->active)
+		expect_nothing(v);
+}
+
 /* Starts the work of STATE on V in a child, which must not touch terminals or
  * other secrets on its way out.
  */
@@ -733,12 +745,13 @@ static void scout_was_killed(struct volume *v, int status)
 static void child_ended(struct volume *v, int status)
 {
 	v->pid = 0;
-	unlock_hear(v);
 	if (v->state == V_SCOUT) {
+		unlock_hear(v);
 		if (WIFSIGNALED(status) && !v->attempt->active)
 			scout_was_killed(v, status);
 		scout_ended(v);
 	} else {
+		hear_result(v, status);
 		try_ended(v, status);
 	}
 }
@@ -1118,10 +1131,7 @@ static int test_volume(struct volume *v, struct secret *s)
 		}
 		if (safe_waitpid(pid, &status, 0) < 0)
 			bb_simple_perror_msg_and_die("waitpid");
-		unlock_hear(v);
-		/* its last word is no result where it died on its way */
-		if (WIFEXITED(status) && WEXITSTATUS(status) != EXIT_SUCCESS)
-			expect_nothing(v);
+		hear_result(v, status);
 		if (a->err != -EPERM || !s || !second_round_follows())
 			break;
 		G.job.last_newline_off = 1;

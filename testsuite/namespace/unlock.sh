@@ -56,6 +56,18 @@ t_key_on_standard_input_opens() {
 	status 5 right "$T/a.blk" a
 }
 
+# It had told that it derives, which is neither success nor a wrong key.
+t_attempt_that_dies_on_its_way_has_no_result() {
+	faked
+	luks a right
+	L="env FAKEDM=$T/dm LD_PRELOAD=$WORK/dies.so:$WORK/fakedm.so $DYNAMIC luksunlock"
+	status 3 right "$T/a.blk" a
+	same "what it says" "$(cat "$T/said")" \
+		"luksunlock: a ($T/a.blk): the attempt ended without a result"
+	status 3 right -t "$T/a.blk"
+	opened ''
+}
+
 t_key_on_standard_input_may_end_in_a_newline() {
 	faked
 	luks a right
