@@ -612,6 +612,13 @@ t_emergency_is_stopped_by_a_session() {
 
 # --- keys ---
 
+# probe_keys: the real init says which of the console's keys it has
+probe_keys() {
+	probe <<-'END'
+		stty -a </dev/console | grep -o 'eof = [^;]*;\|-*ixon'
+	END
+}
+
 t_keys_change_nothing() {
 	new_early_root
 	fragment 20-slow <<-'END'
@@ -637,9 +644,7 @@ t_keys_change_nothing() {
 t_ctrl_d_does_not_end_a_fragment_that_reads() {
 	new_early_root
 	printf 'read -r -p "Press Enter " answer\necho "and on"\n' | fragment 20-pause
-	probe <<-'END'
-		stty -a </dev/console | grep -o 'eof = [^;]*;\|-*ixon'
-	END
+	probe_keys
 	boot <<-'END'
 		want {Press Enter }
 		# the others throw away what was typed before them
@@ -672,9 +677,7 @@ t_keys_are_off_again_behind_a_shell() {
 		read -r -p 'Press Enter ' answer
 		echo "and on"
 	END
-	probe <<-'END'
-		stty -a </dev/console | grep -o 'eof = [^;]*;\|-*ixon'
-	END
+	probe_keys
 	boot <<-'END'
 		want {s: shell, .*power off\? }
 		type s
