@@ -49,7 +49,8 @@ luks2_replace() {
 luks_image() {
 	image=$1
 	image_key=$(key "$*")
-	[ "$(cat "$image.key" 2>/dev/null)" != "$image_key" ] || return 0
+	[ ! -f "$image" ] || [ "$(cat "$image.key" 2>/dev/null)" != "$image_key" ] \
+	|| return 0
 	rm -f "$image" "$image.key"
 	truncate -s "$2M" "$image"
 	pass=$3
