@@ -11,21 +11,20 @@
 
 #include "earlyboot.h"
 
-/* Without udev libdevmapper makes /dev/mapper/NAME a node. The real system
- * expects udev's link to the kernel's own node.
+/* Without udev libdevmapper makes PATH, /dev/mapper/NAME, a node: that of DEVICE. The
+ * real system expects udev's link to the kernel's own node. Nobody looks for it yet,
+ * so it may be away for a moment, but not for good.
  */
-static void link_node(const char *path, unsigned number)
+static void link_node(const char *path, dev_t device)
 {
-	char *temp = xasprintf("%s.new", path);
-	char *node = xasprintf("/dev/dm-%u", number);
-	char *target = xasprintf("../dm-%u", number);
+	char *node = xasprintf("/dev/dm-%u", (unsigned)minor(device));
+	char *target = xasprintf("../dm-%u", (unsigned)minor(device));
 
 	if (access(node, F_OK) == 0
-	 && symlink(target, temp) == 0
-	 && rename(temp, path) != 0
+	 && unlink(path) == 0
+	 && symlink(target, path) != 0
 	)
-		unlink(temp);
-	free(temp);
+		mknod(path, S_IFBLK | 0600, device);
 	free(node);
 	free(target);
 }
@@ -76,7 +75,7 @@ void FAST_FUNC udevdata_leave(const char *name)
 		if (!udev_runs())
 			write_entry(st.st_rdev);
 		if (lstat(path, &st) == 0 && S_ISBLK(st.st_mode))
-			link_node(path, minor(st.st_rdev));
+			link_node(path, st.st_rdev);
 	}
 	free(path);
 }
