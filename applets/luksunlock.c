@@ -1014,6 +1014,31 @@ static bool may_be_silent(void)
 		&& access(LUKSUNLOCK_SOCKET, F_OK) != 0;
 }
 
+/* Waits until the child of a volume ends, for MS milliseconds at most: then the pipe by
+ * which it tells is closed. Returns the volume; NULL: none has ended.
+ */
+static struct volume *whose_child_ends(int ms)
+{
+	struct volume *v;
+	struct pollfd *pfds = NULL;
+	unsigned n = 0;
+
+	for (v = G.volumes; v; v = v->next) {
+		if (!v->pid)
+			continue;
+		pfds = xrealloc_vector(pfds, 3, n);
+		/* and nothing else: what it tells on its way wakes nobody */
+		pfds[n++].fd = v->attempt_fd;
+	}
+	if (!n || safe_poll(pfds, n, ms) <= 0)
+		v = NULL;
+	else
+		for (v = G.volumes, n = 0; !v->pid || !pfds[n++].revents; v = v->next)
+			continue;
+	free(pfds);
+	return v;
+}
+
 /* Lets volumes open by their own keys while no terminal is touched and no socket
  * is there: a boot that needs nobody is the shorter by that. Returns the first
  * whose child has ended in another way, and *STATUS of that; NULL: there is none,
@@ -1022,32 +1047,17 @@ static bool may_be_silent(void)
 static struct volume *open_silently(int *status)
 {
 	unsigned start = monotonic_ms();
-	sigset_t child;
 
 	secret_guard_process(NULL);
 	/* who ignores it has no children to wait for */
 	signal(SIGCHLD, SIG_DFL);
-	sigemptyset(&child);
-	sigaddset(&child, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &child, NULL);
 	start_scouts();
 	while (!all_done()) {
 		int left = SILENT_MS - (int)((unsigned)monotonic_ms() - start);
-		struct timespec ts = { left / 1000, left % 1000 * 1000000L };
-		pid_t pid = waitpid(-1, status, WNOHANG);
-		struct volume *v = G.volumes;
+		struct volume *v = left > 0 ? whose_child_ends(left) : NULL;
 
-		/* one that was waited for is never dropped, however late */
-		if (pid < 0 || (pid == 0 && left <= 0))
+		if (!v || safe_waitpid(v->pid, status, 0) < 0)
 			break;
-		if (pid == 0) {
-			sigtimedwait(&child, NULL, &ts);
-			continue;
-		}
-		while (v && v->pid != pid)
-			v = v->next;
-		if (!v)
-			continue;
 		unlock_hear(v);
 		if (!v->attempt->active || v->attempt->note[0])
 			return v;
@@ -1084,13 +1094,12 @@ static void open_volumes(void)
 		/* nobody has heard yet of what came since the first look */
 		for (v = G.volumes; v; v = v->next)
 			v->look_again = 1;
-		/* The signal of a child that has ended too may be spent already; it is
-		 * blocked until mouths_run() waits. */
-		raise(SIGCHLD);
 	}
 	/* before the first look, else what comes in between is lost */
 	G.q.uevent_fd = devspec_open_uevents();
 	mouths_open(&G.q);
+	/* No signal has come of a child that has ended before they were blocked. */
+	raise(SIGCHLD);
 	say_complaints(1);
 	if (ended)
 		child_ended(ended, status);
