@@ -72,10 +72,14 @@ bool FAST_FUNC on_rootfs(void)
 {
 	struct mntent m;
 	char buf[4096];
+	struct stat st;
 	struct statfs fs;
 	bool yes = 0;
 	FILE *f;
 
+	/* on a device, as most are */
+	if (stat("/", &st) == 0 && major(st.st_dev) != 0)
+		return 0;
 	if (statfs("/", &fs) == 0
 	 && (unsigned)fs.f_type != MAGIC_RAMFS && (unsigned)fs.f_type != MAGIC_TMPFS
 	)

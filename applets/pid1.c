@@ -225,7 +225,8 @@ pid_t FAST_FUNC pid1_fork(void)
 	return pid;
 }
 
-static void relay(int fd)
+/* Returns whether there is more to come: 0 where all writers have closed it. */
+static bool relay(int fd)
 {
 	char buf[256];
 	ssize_t n;
@@ -235,6 +236,7 @@ static void relay(int fd)
 		pid1_say(buf);
 		pid1_keep_why(buf, n);
 	}
+	return n != 0;
 }
 
 /* Waits for the end of the child PID; what comes from STDERR_FD (-1: none,
@@ -244,16 +246,9 @@ int FAST_FUNC pid1_wait_child(pid_t pid, int stderr_fd)
 {
 	G.child = pid;
 	while (G.child) {
-		if (pid1_wait_event(stderr_fd, -1)) {
-			struct pollfd pfd;
-
-			relay(stderr_fd);
-			/* closed by all writers: only the end is waited for now */
-			pfd.fd = stderr_fd;
-			pfd.events = POLLIN;
-			if (poll(&pfd, 1, 0) > 0 && !(pfd.revents & POLLIN))
-				stderr_fd = -1;
-		}
+		/* closed by all writers: only the end is waited for then */
+		if (pid1_wait_event(stderr_fd, -1) && !relay(stderr_fd))
+			stderr_fd = -1;
 	}
 	if (stderr_fd >= 0)
 		relay(stderr_fd);
