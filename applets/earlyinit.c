@@ -551,15 +551,16 @@ static bool is_ignored(const char *name)
 		|| is_suffixed_with(name, ".bak");
 }
 
-static const struct builtin *find_builtin(const char *name)
+/* Returns ARRAY_SIZE(builtins) where there is none of that name. */
+static unsigned find_builtin(const char *name)
 {
 	unsigned i;
 
 	for (i = 0; i < ARRAY_SIZE(builtins); i++) {
 		if (strcmp(builtins[i].name, name) == 0)
-			return &builtins[i];
+			break;
 	}
-	return NULL;
+	return i;
 }
 
 static int fragment_kind(const char *name)
@@ -600,6 +601,8 @@ static int fragment_kind(const char *name)
 void FAST_FUNC earlyinit_make_plan(void)
 {
 	char **names = NULL;
+	bool replaced[ARRAY_SIZE(builtins)] = { 0 };
+	bool all_read = 0;
 	unsigned n, i;
 	char *path = rooted("/init.d");
 	DIR *dir = opendir(path);
@@ -610,14 +613,22 @@ void FAST_FUNC earlyinit_make_plan(void)
 		names = xrealloc_vector(names, 4, n);
 		names[n] = (char *)builtins[n].name;
 	}
-	while (dir && (e = readdir(dir)) != NULL) {
-		if (is_ignored(e->d_name) || find_builtin(e->d_name))
+	while (dir && (errno = 0, e = readdir(dir)) != NULL) {
+		if (is_ignored(e->d_name))
 			continue;
+		i = find_builtin(e->d_name);
+		if (i < ARRAY_SIZE(builtins)) {
+			replaced[i] = 1;
+			continue;
+		}
 		names = xrealloc_vector(names, 4, n);
 		names[n++] = xstrdup(e->d_name);
 	}
-	if (dir)
+	if (dir) {
+		/* What a bad block has hidden is no built-in stage */
+		all_read = errno == 0;
 		closedir(dir);
+	}
 	qsort_string_vector(names, n); /* as the shell sorts '*' */
 
 	for (i = 0; G.stages && G.stages[i].name; i++) {
@@ -627,9 +638,15 @@ void FAST_FUNC earlyinit_make_plan(void)
 	free(G.stages);
 	G.stages = xzalloc((n + 1) * sizeof(G.stages[0]));
 	for (i = 0; i < n; i++) {
+		unsigned b = find_builtin(names[i]);
+
 		G.stages[i].name = names[i];
-		G.stages[i].builtin = find_builtin(names[i]);
-		G.stages[i].from = fragment_kind(names[i]);
+		if (b < ARRAY_SIZE(builtins))
+			G.stages[i].builtin = &builtins[b];
+		if (all_read && G.stages[i].builtin && !replaced[b])
+			G.stages[i].from = FROM_BUILTIN;
+		else
+			G.stages[i].from = fragment_kind(names[i]);
 	}
 	free(names);
 }
@@ -1062,7 +1079,7 @@ static const struct stage *plan_from_the_top(void)
 static void run_plan(void) NORETURN;
 static void run_plan(void)
 {
-	const struct stage *s = plan_from("");
+	const struct stage *s = G.stages; /* made a moment ago */
 
 	for (;;) {
 		char *why, *again;
