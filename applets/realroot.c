@@ -234,26 +234,18 @@ static void resume_from(const char *path, bool give_up)
 		"the boot goes on without it", path);
 }
 
-/* Returns the node of the next volume in DIR, /sys/class/block, that is open
- * and encrypted.
+/* Whether the block device NAME, as the kernel calls it, is an encrypted volume that
+ * is open.
  */
-static char *next_open_volume(DIR *dir)
+static bool is_open_volume(const char *name)
 {
-	struct dirent *e;
+	char *path = xasprintf("/sys/class/block/%s/dm/uuid", name);
+	char uuid[6];
+	bool yes = open_read_close(path, uuid, sizeof(uuid)) == sizeof(uuid)
+		&& memcmp(uuid, "CRYPT-", sizeof(uuid)) == 0;
 
-	while ((e = readdir(dir)) != NULL) {
-		char *path, uuid[8];
-		ssize_t n;
-
-		if (!is_prefixed_with(e->d_name, "dm-"))
-			continue;
-		path = xasprintf("/sys/class/block/%s/dm/uuid", e->d_name);
-		n = open_read_close(path, uuid, 6);
-		free(path);
-		if (n == 6 && memcmp(uuid, "CRYPT-", 6) == 0)
-			return xasprintf("/dev/%s", e->d_name);
-	}
-	return NULL;
+	free(path);
+	return yes;
 }
 
 /* Whether NODE is what is to be mounted. SPEC may be NULL, or no path. */
@@ -275,6 +267,7 @@ static void resume(const struct realroot *r)
 	bool give_up = bootargs_get(G.args, "noresume") != NULL;
 	unsigned limit = realroot_timeout_s();
 	char *path, *ambiguous;
+	struct dirent *e;
 	DIR *dir;
 
 	if (spec) {
@@ -292,9 +285,13 @@ static void resume(const struct realroot *r)
 	/* What luksunlock has opened may be swap as well; the real root only with a
 	 * swap file in it, and that wants an offset */
 	dir = opendir("/sys/class/block");
-	while (dir && (path = next_open_volume(dir)) != NULL) {
-		if (resume_offset() || !is_real_root(path, r->spec))
+	while (dir && (e = readdir(dir)) != NULL) {
+		if (!is_prefixed_with(e->d_name, "dm-"))
+			continue;
+		path = xasprintf("/dev/%s", e->d_name);
+		if ((resume_offset() || !is_real_root(path, r->spec)) && is_open_volume(e->d_name))
 			resume_from(path, give_up);
+		free(path);
 	}
 	if (dir)
 		closedir(dir);
