@@ -523,7 +523,7 @@ static char *plan_pivotroot(void)
 	return xasprintf("pivots, executes %s", realroot_init());
 }
 
-/* The names are the guide's: a fragment of the same name replaces one. */
+/* The names are the guide's: a fragment of the same name replaces one. Sorted. */
 static const struct builtin builtins[] = {
 	{ "00-mounts", IN_PID1, run_mounts, plan_mounts,
 		"correct /etc/fstab on the boot device" },
@@ -629,7 +629,9 @@ void FAST_FUNC earlyinit_make_plan(void)
 		all_read = errno == 0;
 		closedir(dir);
 	}
-	qsort_string_vector(names, n); /* as the shell sorts '*' */
+	/* as the shell sorts '*'; and so are the built-in ones */
+	if (n > ARRAY_SIZE(builtins))
+		qsort_string_vector(names, n);
 
 	for (i = 0; G.stages && G.stages[i].name; i++) {
 		if (!G.stages[i].builtin)
