@@ -256,7 +256,9 @@ struct volume {
 	unsigned ask_since_s;   /* 0: it is not asked for */
 	unsigned reserved_kib;  /* of memory, for the child at work */
 	pid_t pid;              /* of the child that works on it, or 0 */
-	int attempt_fd;         /* the pipe from that child; in it, its end; -1: there is none */
+	/* The pipe from that child; in it, its end; -1: there is none. Its closing is the
+	 * child's end, so nothing that the child starts may keep it open for longer. */
+	int attempt_fd;
 	struct attempt *attempt;/* as far as it has told */
 };
 

@@ -602,7 +602,7 @@ void FAST_FUNC earlyinit_make_plan(void)
 {
 	char **names = NULL;
 	bool replaced[ARRAY_SIZE(builtins)] = { 0 };
-	bool all_read = 0;
+	bool all_read = 0, all_seen = 0, is_free;
 	unsigned n, i;
 	char *path = rooted("/init.d");
 	DIR *dir = opendir(path);
@@ -625,7 +625,6 @@ void FAST_FUNC earlyinit_make_plan(void)
 		names[n++] = xstrdup(e->d_name);
 	}
 	if (dir) {
-		/* What a bad block has hidden is no built-in stage */
 		all_read = errno == 0;
 		closedir(dir);
 	}
@@ -645,10 +644,13 @@ void FAST_FUNC earlyinit_make_plan(void)
 		G.stages[i].name = names[i];
 		if (b < ARRAY_SIZE(builtins))
 			G.stages[i].builtin = &builtins[b];
-		if (all_read && G.stages[i].builtin && !replaced[b])
-			G.stages[i].from = FROM_BUILTIN;
-		else
-			G.stages[i].from = fragment_kind(names[i]);
+		is_free = G.stages[i].builtin && !replaced[b];
+		if (is_free && all_seen)
+			continue; /* FROM_BUILTIN */
+		G.stages[i].from = fragment_kind(names[i]);
+		/* A listing may pass over a bad block. To look for a name that is not
+		 * there takes all blocks, so one such look tells the same of all. */
+		all_seen |= is_free && all_read && G.stages[i].from == FROM_BUILTIN;
 	}
 	free(names);
 }

@@ -1030,11 +1030,11 @@ static struct volume *whose_child_ends(int ms)
 		/* and nothing else: what it tells on its way wakes nobody */
 		pfds[n++].fd = v->attempt_fd;
 	}
-	if (!n || safe_poll(pfds, n, ms) <= 0)
-		v = NULL;
-	else
-		for (v = G.volumes, n = 0; !v->pid || !pfds[n++].revents; v = v->next)
+	if (n && safe_poll(pfds, n, ms) > 0) {
+		v = G.volumes;
+		for (n = 0; !v->pid || !pfds[n++].revents; v = v->next)
 			continue;
+	}
 	free(pfds);
 	return v;
 }
@@ -1098,7 +1098,7 @@ static void open_volumes(void)
 	/* before the first look, else what comes in between is lost */
 	G.q.uevent_fd = devspec_open_uevents();
 	mouths_open(&G.q);
-	/* No signal has come of a child that has ended before they were blocked. */
+	/* A child that has ended before mouths_open() has left no signal. */
 	raise(SIGCHLD);
 	say_complaints(1);
 	if (ended)

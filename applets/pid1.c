@@ -476,8 +476,10 @@ void FAST_FUNC pid1_open_console(void)
 		}
 	}
 	/* Whatever is opened next must not become fd 0, 1 or 2 */
-	if (fcntl(STDOUT_FILENO, F_GETFD) < 0 || fcntl(STDERR_FILENO, F_GETFD) < 0)
-		bb_sanitize_stdio();
+	for (fd = 0; fd <= 2; fd++) {
+		if (fcntl(fd, F_GETFD) < 0)
+			bb_sanitize_stdio();
+	}
 }
 
 /* For die_func: an exit of PID 1 is a kernel panic. */

@@ -11,20 +11,22 @@
 
 #include "earlyboot.h"
 
-/* Without udev libdevmapper makes PATH, /dev/mapper/NAME, a node: that of DEVICE. The
- * real system expects udev's link to the kernel's own node. Nobody looks for it yet,
- * so it may be away for a moment, but not for good.
+/* Without udev libdevmapper makes /dev/mapper/NAME a node. The real system
+ * expects udev's link to the kernel's own node. The name is never away: another
+ * volume, or its key, may be on this one, and looked for just now.
  */
-static void link_node(const char *path, dev_t device)
+static void link_node(const char *path, unsigned number)
 {
-	char *node = xasprintf("/dev/dm-%u", (unsigned)minor(device));
-	char *target = xasprintf("../dm-%u", (unsigned)minor(device));
+	char *temp = xasprintf("%s.new", path);
+	char *node = xasprintf("/dev/dm-%u", number);
+	char *target = xasprintf("../dm-%u", number);
 
 	if (access(node, F_OK) == 0
-	 && unlink(path) == 0
-	 && symlink(target, path) != 0
+	 && symlink(target, temp) == 0
+	 && rename(temp, path) != 0
 	)
-		mknod(path, S_IFBLK | 0600, device);
+		unlink(temp);
+	free(temp);
 	free(node);
 	free(target);
 }
@@ -75,7 +77,7 @@ void FAST_FUNC udevdata_leave(const char *name)
 		if (!udev_runs())
 			write_entry(st.st_rdev);
 		if (lstat(path, &st) == 0 && S_ISBLK(st.st_mode))
-			link_node(path, st.st_rdev);
+			link_node(path, minor(st.st_rdev));
 	}
 	free(path);
 }

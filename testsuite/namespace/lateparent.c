@@ -1,7 +1,7 @@
 /*
- * lateparent - preloaded: who has waited for a child's signal goes on only when
- * all its children have ended, as on a machine that has much to do. Their one
- * signal is spent then.
+ * lateparent - preloaded: who has waited for the end of a child's pipe goes on only
+ * when all its children have ended, as on a machine that has much to do. Their
+ * signals are gone then.
  *
  * Copyright (C) 2026 the earlyboot authors
  *
@@ -9,9 +9,8 @@
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
-#include <signal.h>
+#include <poll.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 static int is_over(int pid)
@@ -44,18 +43,18 @@ static int all_are_over(void)
 	return over;
 }
 
-int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *limit)
+int poll(struct pollfd *fds, nfds_t count, int limit)
 {
-	static int (*real)(const sigset_t *, siginfo_t *, const struct timespec *);
-	int sig;
+	static int (*real)(struct pollfd *, nfds_t, int);
+	int n;
 
 	if (!real)
-		*(void **)&real = dlsym(RTLD_NEXT, "sigtimedwait");
-	sig = real(set, info, limit);
-	while (sig == SIGCHLD && !all_are_over())
+		*(void **)&real = dlsym(RTLD_NEXT, "poll");
+	n = real(fds, count, limit);
+	/* that is what tells an end from words */
+	while (n > 0 && fds[0].events == 0 && !all_are_over())
 		usleep(1000);
-	if (sig == SIGCHLD)
-		/* what came meanwhile is the same signal */
-		real(set, info, &(struct timespec){ 0, 0 });
-	return sig;
+	if (n > 0 && fds[0].events == 0)
+		n = real(fds, count, 0);
+	return n;
 }

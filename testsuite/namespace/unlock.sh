@@ -511,7 +511,7 @@ t_device_of_a_quiet_boot_that_comes_late_opens_by_its_key() {
 	opened 'later'
 }
 
-# Two end at one time, with one signal, and the first of them has failed.
+# Two end at one time, their signals are gone, and the first of them has failed.
 t_volumes_of_a_quiet_boot_that_end_together_are_both_seen() {
 	faked
 	cmdline quiet
