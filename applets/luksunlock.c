@@ -138,13 +138,15 @@ static void say_error(const char *fmt, ...)
 	free(line);
 }
 
+static const char no_result[] ALIGN1 = "the attempt ended without a result";
+
 /* What is known of V's next attempt where its child ends without a word: that was
  * for want of memory.
  */
 static void expect_nothing(struct volume *v)
 {
 	v->attempt->err = -ENOMEM;
-	strcpy(v->attempt->msg, "the attempt ended without a result");
+	strcpy(v->attempt->msg, no_result);
 	v->attempt->key_failed = v->attempt->deriving = 0;
 }
 
@@ -728,13 +730,18 @@ static void on_gone(struct mouths *q UNUSED_PARAM, struct mouth *m)
 	}
 }
 
-static void scout_was_killed(struct volume *v, int status)
+/* The child of V has died on its way: whatever it has told is no result. */
+static void scout_was_cut(struct volume *v, int status)
 {
 	struct attempt *a = v->attempt;
 
 	a->key_failed = has_own_key(v);
 	if (!a->err)
 		a->err = -ENOMEM;
+	if (!WIFSIGNALED(status)) {
+		strcpy(a->msg, no_result);
+		return;
+	}
 	snprintf(a->msg, sizeof(a->msg), "the attempt was killed by signal %u", WTERMSIG(status));
 	if (a->loaded)
 		snprintf(a->msg, sizeof(a->msg),
@@ -747,8 +754,8 @@ static void child_ended(struct volume *v, int status)
 	v->pid = 0;
 	if (v->state == V_SCOUT) {
 		unlock_hear(v);
-		if (WIFSIGNALED(status) && !v->attempt->active)
-			scout_was_killed(v, status);
+		if (status != 0 && !v->attempt->active)
+			scout_was_cut(v, status);
 		scout_ended(v);
 	} else {
 		hear_result(v, status);

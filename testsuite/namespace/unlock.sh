@@ -68,6 +68,36 @@ t_attempt_that_dies_on_its_way_has_no_result() {
 	opened ''
 }
 
+# A key file's attempt dies, and a passphrase opens: it says why one is asked for.
+dies_with_a_key_file() {
+	faked
+	cmdline "$1"
+	luks root right
+	printf right >"$T/key"
+	: >"$T/once"
+	crypttab "root $T/root.blk $T/key"
+	L="env DIES_ONCE=$T/once FAKEDM=$T/dm LD_PRELOAD=$WORK/dies.so:$WORK/fakedm.so $DYNAMIC luksunlock"
+	person <<-'END'
+		terminal a
+		consoles $a_tty
+		start q "$env(L) -a -f $env(T)/crypttab"
+		at $a
+		want {root: key file '[^']*/key': the attempt ended without a result\r\n.*Passphrase for root \([^)]*\): }
+		type right
+		at $q
+		ends 0
+	END
+	opened root
+}
+
+t_attempt_of_a_key_file_that_dies_is_said_and_asks() {
+	dies_with_a_key_file debug
+}
+
+t_attempt_of_a_key_file_that_dies_in_a_quiet_boot_is_said_and_asks() {
+	dies_with_a_key_file quiet
+}
+
 t_key_on_standard_input_may_end_in_a_newline() {
 	faked
 	luks a right
