@@ -470,14 +470,15 @@ static void warn_of_fstab(dev_t early)
 		device, G.inside->put_old);
 }
 
-/* Whether PUT_OLD is a directory right in the new root, which needs no look from
- * inside to be found: a link there would lead elsewhere from here.
+/* Whether PUT_OLD, here a name without a slash, is a directory right in the new root,
+ * which needs no look from inside to be found: a link there would lead elsewhere from
+ * here.
  */
 static bool put_old_is_plain(void)
 {
 	char *path = concat_path_file(G.new_root, G.put_old);
 	struct stat st;
-	bool plain = !strchr(G.put_old, '/') && lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+	bool plain = lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
 
 	free(path);
 	if (plain)
