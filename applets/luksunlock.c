@@ -736,6 +736,12 @@ static void scout_was_cut(struct volume *v, int status)
 	struct attempt *a = v->attempt;
 
 	a->key_failed = has_own_key(v);
+	if (!WIFSIGNALED(status) && !a->key_failed) {
+		/* a passphrase may open it all the same */
+		if (a->device[0])
+			strcpy(a->note, no_result);
+		return;
+	}
 	if (!a->err)
 		a->err = -ENOMEM;
 	if (!WIFSIGNALED(status)) {

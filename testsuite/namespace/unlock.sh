@@ -98,6 +98,25 @@ t_attempt_of_a_key_file_that_dies_in_a_quiet_boot_is_said_and_asks() {
 	dies_with_a_key_file quiet
 }
 
+t_look_that_dies_is_said_and_asks() {
+	faked
+	luks root right
+	: >"$T/once"
+	crypttab "root $T/root.blk none"
+	L="env DIES_LOADING=$T/once FAKEDM=$T/dm LD_PRELOAD=$WORK/dies.so:$WORK/fakedm.so $DYNAMIC luksunlock"
+	person <<-'END'
+		terminal a
+		consoles $a_tty
+		start q "$env(L) -a -f $env(T)/crypttab"
+		at $a
+		want {root \([^)]*/root.blk\): the attempt ended without a result\r\n.*Passphrase for root \([^)]*\): }
+		type right
+		at $q
+		ends 0
+	END
+	opened root
+}
+
 t_key_on_standard_input_may_end_in_a_newline() {
 	faked
 	luks a right
