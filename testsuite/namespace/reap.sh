@@ -50,7 +50,9 @@ t_reap_spares_the_fragment_shell() {
 
 t_fragment_behind_reap_can_start_processes() {
 	new_early_root
-	echo 'sleep 1000 &' | fragment 97-start
+	# it runs before /dev is handed on, where its shell opens /dev/null for it
+	# shellcheck disable=SC2016 # the fragment's
+	echo 'sleep 1000 & until grep -q sleep /proc/$!/cmdline; do :; done' | fragment 97-start
 	probe <<-'END'
 		mount -t proc proc /proc
 		for p in /proc/[0-9]*; do
